@@ -1,0 +1,126 @@
+"""The image encoder: a pretrained ResNet without its classifier."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from captioning.vision import import_models
+from common.errors import InputError
+
+BACKBONES = {"resnet18": 512, "resnet34": 512, "resnet50": 2048, "resnet101": 2048, "resnet152": 2048}
+"""The ResNets there are, and the channels of their last stage."""
+
+
+@dataclass(frozen=True)
+class ImageEncoderConfig:
+    """The shape of an image encoder.
+
+    Attributes:
+        backbone: One of :data:`BACKBONES`.
+        image_size: Side of the square that a photograph is squashed to, in pixels.
+        pool_pads_end: Whether the first pooling pads only at the end, as in the network's
+            TensorFlow version; weights converted from there need it.
+    """
+
+    backbone: str = "resnet50"
+    image_size: int = 224
+    pool_pads_end: bool = False
+
+    def __post_init__(self) -> None:
+        if self.backbone not in BACKBONES:
+            raise ValueError(f"backbone must be one of {', '.join(BACKBONES)}, got {self.backbone!r}")
+        if self.image_size < 32:
+            raise ValueError(f"image_size must be at least 32, got {self.image_size}")
+
+    @property
+    def channels(self) -> int:
+        """Size of the vector at each place of the grid."""
+        return BACKBONES[self.backbone]
+
+    @property
+    def places(self) -> int:
+        """Number of places of the grid."""
+        return (-(-self.image_size // 32)) ** 2
+
+
+class ImageEncoder(nn.Module):
+    """A ResNet (He et al., 2016, arXiv:1512.03385) cut before its last stage.
+
+    ``early`` is never trained, so its output can be kept; ``late``, the last stage, can be.
+    Batch normalisation keeps the statistics it was pretrained with, always.
+    """
+
+    def __init__(self, config: ImageEncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        network = getattr(import_models(), config.backbone)(weights=None)
+        pool = nn.MaxPool2d(3, 2, 0, ceil_mode=True) if config.pool_pads_end else network.maxpool
+        self.stem = nn.Sequential(network.conv1, network.bn1, network.relu, pool)
+        self.stages = nn.ModuleList([network.layer1, network.layer2, network.layer3, network.layer4])
+        self.register_buffer("mean", torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1), persistent=False)
+        # Channels last is the layout that convolutions on a processor are fastest in.
+        self.to(memory_format=torch.channels_last)
+        self.requires_grad_(False).train(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Stay in evaluation mode whatever the mode: batch normalisation is not to be re-estimated."""
+        return super().train(False)
+
+    def train_last_stage(self) -> None:
+        """Let the convolutions of the last stage learn."""
+        for module in self.stages[-1].modules():
+            if isinstance(module, nn.Conv2d):
+                module.requires_grad_(True)
+
+    def load_pretrained(self, weights: str) -> None:
+        """Take the weights of torchvision (``"torchvision"``, fetched once) or of a local ``state_dict``.
+
+        Raises:
+            InputError: The file is missing, damaged, or of another network.
+        """
+        models = import_models()
+        network = getattr(models, self.config.backbone)(weights=None)
+        if weights == "torchvision":
+            state = models.get_model_weights(self.config.backbone).DEFAULT.get_state_dict(check_hash=True)
+        else:
+            try:
+                state = load_file(Path(weights))
+            except (OSError, SafetensorError) as error:
+                raise InputError(
+                    f"{weights}: not a safetensors file of weights ({error}); "
+                    f'give one, or model.weights = "torchvision" to fetch them'
+                ) from error
+        try:
+            network.load_state_dict(state, strict=True)
+        except RuntimeError as error:
+            raise InputError(f"{weights}: not the weights of a {self.config.backbone}") from error
+        self.stem[0].load_state_dict(network.conv1.state_dict())
+        self.stem[1].load_state_dict(network.bn1.state_dict())
+        for stage, name in zip(self.stages, ("layer1", "layer2", "layer3", "layer4"), strict=True):
+            stage.load_state_dict(getattr(network, name).state_dict())
+
+    def early(self, pixels: Tensor) -> Tensor:
+        """All stages but the last.
+
+        Args:
+            pixels: Red, green and blue in 0..255, uint8, (batch, image_size, image_size, 3).
+
+        Returns:
+            Features, (batch, height, width, channels), for the last stage.
+        """
+        images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.deviation
+        features = self.stem(images.contiguous(memory_format=torch.channels_last))
+        for stage in self.stages[:-1]:
+            features = stage(features)
+        return features.permute(0, 2, 3, 1)
+
+    def late(self, features: Tensor) -> Tensor:
+        """The last stage: what ``early`` returned to the grid, (batch, places, channels)."""
+        grid: Tensor = self.stages[-1](features.permute(0, 3, 1, 2))
+        return grid.flatten(2).transpose(1, 2)

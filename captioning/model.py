@@ -1,0 +1,225 @@
+"""The captioner: an image encoder and the shared decoder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Self, overload
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from captioning.encoder import ImageEncoder, ImageEncoderConfig
+from captioning.photographs import read_photograph, to_pixels
+from common.config import as_values, build
+from common.decoder import Decoder, DecoderConfig, DecoderState
+from common.errors import InputError
+from common.loss import Loss, sequence_loss
+from common.model_directory import Storage, load_tokenizer, load_weights, read_config, save_model
+from common.result import Result, make_result
+from common.search import Beam, Strategy, decode
+from common.tokenizer import Tokenizer
+from common.training import choose_device
+
+KIND = "captioner"
+BUILT_IN = Path(__file__).parent / "pretrained"
+Photograph = Path | str | BinaryIO | bytes | Image.Image
+
+
+@dataclass(frozen=True)
+class CaptionerConfig:
+    """The shape of a captioner.
+
+    Attributes:
+        encoder: Of its image encoder.
+        decoder: Of its decoder; its ``summary_size`` is the encoder's number of channels, and
+            its ``memory_size`` the size that the grid is projected to, or 0 without attention.
+        languages: Those it writes, the default first.
+        maximum_length: Most tokens of a caption.
+    """
+
+    encoder: ImageEncoderConfig
+    decoder: DecoderConfig
+    languages: tuple[str, ...] = ("en",)
+    maximum_length: int = 40
+
+
+@dataclass(frozen=True)
+class CaptionBatch:
+    """Images and their captions.
+
+    Attributes:
+        features: Of each image, from the encoder's early stages, (images, height, width, channels).
+        captions: Language tag, caption and end-of-sentence, padded, int64
+            (images x captions of each, length), those of one image together.
+    """
+
+    features: Tensor
+    captions: Tensor
+
+
+class Captioner(nn.Module):
+    """Describes photographs.
+
+    The mean of the ResNet's grid becomes the decoder's initial state (Show and Tell,
+    Vinyals et al., 2015, arXiv:1411.4555); with attention, the grid is also its memory
+    (Show, Attend and Tell, Xu et al., 2015, arXiv:1502.03044).
+    """
+
+    def __init__(self, config: CaptionerConfig, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.config, self.tokenizer = config, tokenizer
+        self.encoder = ImageEncoder(config.encoder)
+        self.decoder = Decoder(config.decoder)
+        channels, memory = config.encoder.channels, config.decoder.memory_size
+        self.norm = nn.LayerNorm(channels)
+        self.project = nn.Linear(channels, memory) if memory else None
+        # Where in the picture a vector comes from, so that "left of" can be said.
+        self.position = nn.Parameter(torch.zeros(config.encoder.places, memory)) if memory else None
+        self.dropout = nn.Dropout(config.decoder.dropout)
+
+    @classmethod
+    def load(cls, directory: Path | str | None = None, *, device: str = "auto") -> Self:
+        """Load a model directory, by default the built-in one; nothing is fetched.
+
+        Raises:
+            InputError: The directory is missing, damaged, of another kind or newer format.
+        """
+        directory = Path(directory or BUILT_IN)
+        config = build(CaptionerConfig, read_config(directory, KIND), f"{directory}/config.json")
+        captioner = cls(config, load_tokenizer(directory))
+        load_weights(directory, captioner)
+        return captioner.eval().to(choose_device(device))
+
+    def save(self, directory: Path, storage: Storage = "float32") -> None:
+        """Write a model directory; see :func:`common.model_directory.save_model`."""
+        save_model(directory, KIND, as_values(self.config), self, self.tokenizer, storage)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.decoder.bias.device
+
+    def start(self, features: Tensor) -> DecoderState:
+        """The decoder's first state from the early features (images, height, width, channels)."""
+        grid = self.norm(self.encoder.late(features))
+        summary = self.dropout(grid.mean(1))
+        if self.project is None:
+            return self.decoder.start(summary)
+        return self.decoder.start(summary, self.project(self.dropout(grid)) + self.position)
+
+    def loss(self, batch: CaptionBatch, label_smoothing: float = 0.0) -> Loss:
+        """The loss of the batch's captions given its images."""
+        state = self.start(batch.features.to(self.device, self.features_type()))
+        captions = batch.captions.to(self.device)
+        state = state.widen(len(captions) // len(batch.features))
+        return sequence_loss(
+            self.decoder, state, captions, padding=Tokenizer.PAD, label_smoothing=label_smoothing
+        )
+
+    def features_type(self) -> torch.dtype:
+        """Features are kept in 16 bits; outside autocast the network wants them as its weights are."""
+        enabled = torch.is_autocast_enabled(self.device.type)
+        return torch.get_autocast_dtype(self.device.type) if enabled else torch.float32
+
+    def learning_rate_scales(self) -> dict[str, float]:
+        """The pretrained stage is to change far less than what starts from nothing."""
+        return {"encoder.": 0.05}
+
+    @overload
+    def caption(
+        self, photograph: Photograph, strategy: Strategy = ..., *, language: str | None = ...
+    ) -> Result: ...
+    @overload
+    def caption(
+        self,
+        photograph: Sequence[Photograph],
+        strategy: Strategy = ...,
+        *,
+        language: str | None = ...,
+        items: Sequence[int] | None = ...,
+    ) -> list[Result]: ...
+
+    def caption(
+        self,
+        photograph: Photograph | Sequence[Photograph],
+        strategy: Strategy = Beam(3),  # noqa: B008 (frozen)
+        *,
+        language: str | None = None,
+        items: Sequence[int] | None = None,
+    ) -> Result | list[Result]:
+        """Describe a photograph, or several at once.
+
+        Args:
+            photograph: A path, its bytes, an open file or a Pillow image, or a list of them.
+            strategy: :class:`~common.search.Beam` or :class:`~common.sampling.Sampling`.
+            language: Of the caption; the model's first without.
+            items: The number of each photograph in a longer list, of which these are a part:
+                sampling depends on it.
+
+        Raises:
+            InputError: A picture cannot be read, or the model does not write the language.
+        """
+        if isinstance(photograph, (Path, str, bytes, Image.Image)) or hasattr(photograph, "read"):
+            return self.caption([photograph], strategy, language=language)[0]  # type: ignore[list-item]
+        if not len(photograph):
+            return []
+        pixels = np.stack([self.pixels(each) for each in photograph])
+        return self.caption_pixels(torch.from_numpy(pixels), strategy, language=language, items=items)
+
+    def pixels(self, photograph: Photograph) -> np.ndarray:
+        """Read a photograph as the encoder wants it, uint8 (image_size, image_size, 3).
+
+        Raises:
+            InputError: It cannot be read.
+        """
+        size = self.config.encoder.image_size
+        return to_pixels(read_photograph(photograph, size), size)
+
+    @torch.inference_mode()
+    def caption_pixels(
+        self,
+        pixels: Tensor,
+        strategy: Strategy,
+        *,
+        language: str | None = None,
+        items: Sequence[int] | None = None,
+    ) -> list[Result]:
+        """Describe the photographs in ``pixels``, uint8 (batch, image_size, image_size, 3)."""
+        return self.caption_features(
+            self.encoder.early(pixels.to(self.device)), strategy, language=language, items=items
+        )
+
+    @torch.inference_mode()
+    def caption_features(
+        self,
+        features: Tensor,
+        strategy: Strategy,
+        *,
+        language: str | None = None,
+        items: Sequence[int] | None = None,
+    ) -> list[Result]:
+        """Describe images from their early features (batch, height, width, channels)."""
+        prompt = torch.full((len(features), 1), self.language_tag(language), device=self.device)
+        never = [self.tokenizer.special(token) for token in self.tokenizer.special_tokens]
+        never.remove(Tokenizer.EOS)
+        decoded = decode(
+            self.decoder,
+            self.start(features.to(self.device, self.features_type())),
+            prompt,
+            strategy,
+            eos=Tokenizer.EOS,
+            max_length=self.config.maximum_length,
+            forbidden=never,
+            items=items,
+        )
+        return [make_result(hypotheses, self.tokenizer) for hypotheses in decoded]
+
+    def language_tag(self, language: str | None) -> int:
+        """The token that asks for a language. Raises InputError if the model does not write it."""
+        language = language or self.config.languages[0]
+        if language not in self.config.languages:
+            known = ", ".join(self.config.languages)
+            raise InputError(f"this model does not write captions in {language}; it writes {known}")
+        return self.tokenizer.special(f"<{language}>")

@@ -1,0 +1,1 @@
+"""Recurrent decoding, tokenizers, training and the command line: what the applications share."""

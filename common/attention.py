@@ -1,0 +1,73 @@
+"""Attention: a query reads an encoder's memory."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What an encoder leaves to be read, already projected, once for each item.
+
+    Attributes:
+        keys: (items, heads, source_length, head_size).
+        values: (items, heads, source_length, head_size).
+        mask: bool, (items, source_length), True where the source is real; None where all of it is.
+    """
+
+    keys: Tensor
+    values: Tensor
+    mask: Tensor | None
+
+    def select(self, items: Tensor) -> "Memory":
+        """The memory of ``items``, int64 (n,), in that order."""
+        mask = None if self.mask is None else self.mask.index_select(0, items)
+        return Memory(self.keys.index_select(0, items), self.values.index_select(0, items), mask)
+
+
+class Attention(nn.Module):
+    """Scaled dot-product attention with several heads.
+
+    Source: Vaswani et al., 2017, arXiv:1706.03762, section 3.2; with one head and a
+    recurrent query it is Luong's "general" attention (2015, arXiv:1508.04025).
+    """
+
+    def __init__(self, query_size: int, memory_size: int, heads: int) -> None:
+        super().__init__()
+        if query_size % heads:
+            raise ValueError(f"heads must divide the hidden size {query_size}, got {heads}")
+        self.heads = heads
+        self.query = nn.Linear(query_size, query_size, bias=False)
+        self.key = nn.Linear(memory_size, query_size, bias=False)
+        self.value = nn.Linear(memory_size, query_size, bias=False)
+        self.output = nn.Linear(query_size, query_size)
+
+    def remember(self, memory: Tensor, mask: Tensor | None) -> Memory:
+        """Project ``memory`` (items, source_length, memory_size) once, to be read at every step."""
+        return Memory(self._split(self.key(memory)), self._split(self.value(memory)), mask)
+
+    def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """Read ``memory`` with ``queries`` (rows, length, query_size).
+
+        There may be several rows to an item of memory (the hypotheses of a beam, the
+        captions of an image): rows of one item lie together, as many to each.
+
+        Returns:
+            What was read, (rows, length, query_size), and the weights averaged over the
+            heads, (rows, length, source_length).
+        """
+        rows, length, size = queries.shape
+        items = memory.keys.size(0)
+        query = self._split(self.query(queries).view(items, -1, size))
+        scores = query @ memory.keys.transpose(-1, -2) * query.size(-1) ** -0.5
+        if memory.mask is not None:
+            scores = scores.masked_fill(~memory.mask[:, None, None, :], torch.finfo(scores.dtype).min)
+        weights = scores.softmax(-1)
+        context = (weights @ memory.values).transpose(1, 2).reshape(rows, length, size)
+        return self.output(context), weights.mean(1).view(rows, length, -1)
+
+    def _split(self, vectors: Tensor) -> Tensor:
+        """(items, length, size) to (items, heads, length, head_size)."""
+        items, length, size = vectors.shape
+        return vectors.view(items, length, self.heads, size // self.heads).transpose(1, 2)

@@ -1,0 +1,123 @@
+"""The command line ``inwords``: finds the applications' commands, runs one, reports what went wrong.
+
+Nothing here, and nothing that a ``commands`` module imports at its top, may import
+PyTorch: ``inwords --help`` answers at once.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import NoReturn
+
+from common.errors import InputError
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        path: Its words, such as ``("evaluate", "captions")``.
+        help: What it does, in a line.
+        configure: Adds its arguments to a parser.
+        run: Does it; returns the exit status.
+    """
+
+    path: tuple[str, ...]
+    help: str
+    configure: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+@dataclass(frozen=True)
+class Application:
+    """What an application brings to the command line, under the entry point ``inwords.applications``.
+
+    Attributes:
+        commands: Its commands.
+        built_in: The directory of its built-in model.
+    """
+
+    commands: tuple[Command, ...]
+    built_in: Path
+
+
+GROUPS = {
+    "evaluate": "measure a model on data of yours",
+    "train": "train a model from a recipe, a TOML file",
+}
+EPILOG = """examples:
+  inwords caption photo.jpg
+  inwords translate --from de --to en "Ein Hund läuft durch den Schnee."
+  inwords generate "ROMEO:" --temperature 0.7
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports a wrong call in one line, status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+
+
+def applications() -> list[Application]:
+    """All installed applications, in a fixed order."""
+    found = sorted(entry_points(group="inwords.applications"), key=lambda entry: entry.name)
+    return [entry.load() for entry in found]
+
+
+def make_parser(commands: Sequence[Command]) -> Parser:
+    """The parser of all commands; the chosen one is left in ``run``."""
+    parser = Parser(
+        prog="inwords",
+        description="Pictures and sentences, in words: caption photographs, translate sentences, continue texts.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top = parser.add_subparsers(metavar="COMMAND", required=True)
+    groups: dict[str, argparse._SubParsersAction[Parser]] = {}
+    for command in commands:
+        place = top
+        if len(command.path) == 2:
+            group = command.path[0]
+            if group not in groups:
+                inner = top.add_parser(group, help=GROUPS[group], description=GROUPS[group])
+                groups[group] = inner.add_subparsers(metavar="WHAT", required=True)
+            place = groups[group]
+        leaf = place.add_parser(
+            command.path[-1], help=command.help, description=f"{command.help}.".capitalize()
+        )
+        command.configure(leaf)
+        leaf.set_defaults(run=command.run, usage=leaf.error)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 1 after an error, 2 for a wrong call."""
+    for stream in (sys.stdout, sys.stderr):
+        # Whatever the locale, words of any language can be written.
+        stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    commands = [command for application in applications() for command in application.commands]
+    options = make_parser(commands).parse_args(arguments)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader of our output has had enough, as `head` does: no fault, and nothing to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

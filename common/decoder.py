@@ -1,0 +1,182 @@
+"""The recurrent decoder that captioning, translation and text generation share."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from common.attention import Attention, Memory
+from common.recurrence import CELLS, Cell, Hidden, Recurrence, SequenceDropout
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """The shape of a decoder.
+
+    Attributes:
+        vocabulary_size: Number of different tokens.
+        embedding_size: Size of a token's vector, and of the bottleneck before the output layer.
+        hidden_size: Size of each recurrent layer.
+        layers: Number of recurrent layers.
+        cell: ``"lstm"``, ``"gru"`` or ``"rnn"``.
+        summary_size: Size of the vector that the first state is made from; 0 starts from zeros.
+        memory_size: Size of each vector of the memory that attention reads; 0 turns attention off.
+        heads: Number of attention heads.
+        dropout: Share of activations zeroed while training.
+    """
+
+    vocabulary_size: int
+    embedding_size: int = 256
+    hidden_size: int = 512
+    layers: int = 2
+    cell: Cell = "lstm"
+    summary_size: int = 0
+    memory_size: int = 0
+    heads: int = 4
+    dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name in ("vocabulary_size", "embedding_size", "hidden_size", "layers", "heads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.cell not in CELLS:
+            raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+
+
+@dataclass(frozen=True)
+class DecoderState:
+    """All that a decoder knows between two steps; the one place that knows each batch axis.
+
+    Attributes:
+        hidden: For each recurrent layer its state, each part (1, rows, hidden_size).
+        memory: What attention reads, for each item; None without attention.
+    """
+
+    hidden: tuple[Hidden, ...]
+    memory: Memory | None = None
+
+    @property
+    def rows(self) -> int:
+        """Number of sequences that are being decoded."""
+        return self.hidden[0][0].size(1)
+
+    def select(self, rows: Tensor) -> "DecoderState":
+        """The states of ``rows``, int64 (n,), in that order, with repetitions if any.
+
+        After :meth:`widen` the rows of an item must stay together and complete.
+        """
+        hidden = tuple(tuple(part.index_select(1, rows) for part in layer) for layer in self.hidden)
+        if self.memory is None:
+            return DecoderState(hidden)
+        items = self.memory.keys.size(0)
+        width = self.rows // items
+        kept = rows[::width] // width
+        # Beams change places within their item at every step: its memory need not be copied then.
+        if len(kept) == items and bool((kept == torch.arange(items, device=rows.device)).all()):
+            return DecoderState(hidden, self.memory)
+        return DecoderState(hidden, self.memory.select(kept))
+
+    def widen(self, width: int) -> "DecoderState":
+        """Each row ``width`` times, side by side, all reading the one memory of their item."""
+        hidden = tuple(tuple(part.repeat_interleave(width, 1) for part in layer) for layer in self.hidden)
+        return DecoderState(hidden, self.memory)
+
+
+class Decoder(nn.Module):
+    """Embedding, recurrent layers, attention after the first of them, bottleneck, tied output.
+
+    The first layer's output is the query; what attention reads is added to it, so
+    the layers above decide knowing what was found (as in top-down attention, Anderson
+    et al., 2018, arXiv:1707.07998, without feeding the output back). Therefore a whole
+    target can be read in one call, and the same call with one token is the step of
+    every decoding method. Layers above the first are residual and normalised. The
+    output layer is the embedding itself (Press and Wolf, 2017, arXiv:1608.05859).
+    """
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        size = config.hidden_size
+        self.embedding = nn.Embedding(config.vocabulary_size, config.embedding_size)
+        nn.init.normal_(self.embedding.weight, std=config.embedding_size**-0.5)
+        self.layers = nn.ModuleList(
+            Recurrence(config.cell, size if index else config.embedding_size, size)
+            for index in range(config.layers)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(size) for _ in range(config.layers))
+        self.attention = Attention(size, config.memory_size, config.heads) if config.memory_size else None
+        states = config.layers * self.layers[0].states
+        self.bridge = nn.Linear(config.summary_size, states * size) if config.summary_size else None
+        self.bottleneck = nn.Linear(size, config.embedding_size)
+        self.bias = nn.Parameter(torch.zeros(config.vocabulary_size))
+        self.dropout = SequenceDropout(config.dropout)
+
+    def start(
+        self, summary: Tensor | None = None, memory: Tensor | None = None, mask: Tensor | None = None
+    ) -> DecoderState:
+        """The state before the first token of an encoded source.
+
+        Args:
+            summary: The source in one vector, (batch, summary_size).
+            memory: The source position by position, (batch, source_length, memory_size);
+                not looked at by a decoder without attention.
+            mask: bool, (batch, source_length), True where the source is real; None where all is.
+        """
+        if self.bridge is None or summary is None:
+            raise ValueError("start needs a summary and a decoder with summary_size > 0; see start_empty")
+        first = torch.tanh(self.bridge(summary)).view(
+            len(summary), len(self.layers), -1, self.config.hidden_size
+        )
+        hidden = tuple(
+            tuple(part.unsqueeze(0).contiguous() for part in layer.unbind(1)) for layer in first.unbind(1)
+        )
+        if self.attention is None:
+            return DecoderState(hidden)
+        if memory is None:
+            raise ValueError("a decoder with attention needs a memory")
+        return DecoderState(hidden, self.attention.remember(memory, mask))
+
+    def start_empty(self, batch: int) -> DecoderState:
+        """The zero state of ``batch`` rows: nothing has been read yet."""
+        zeros = self.bias.new_zeros(1, batch, self.config.hidden_size)
+        return DecoderState(((zeros,) * self.layers[0].states,) * len(self.layers))
+
+    def forward(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """The step: read ``tokens`` (rows, length), int64, on from ``state``.
+
+        A whole target in one call (training), a prompt, or one token at a time: the
+        results are the same.
+
+        Returns:
+            Unnormalised log-probabilities of the next token after each position,
+            (rows, length, vocabulary_size), and the state after the last one.
+        """
+        features, state, _ = self.read(tokens, state)
+        return self.logits(features), state
+
+    def read(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor | None]:
+        """Like the step, but return what the output layer would see and where attention looked.
+
+        Returns:
+            Features (rows, length, embedding_size), the new state, and the attention
+            weights (rows, length, source_length) or None.
+        """
+        vectors = self.dropout(self.embedding(tokens))
+        hidden: list[Hidden] = []
+        weights = None
+        for index, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+            outputs, after = layer(vectors, state.hidden[index])
+            hidden.append(after)
+            vectors = outputs if index == 0 else vectors + outputs
+            if index == 0 and self.attention is not None and state.memory is not None:
+                found, weights = self.attention(self.dropout(outputs), state.memory)
+                vectors = vectors + found
+            vectors = self.dropout(norm(vectors))
+        return self.bottleneck(vectors), DecoderState(tuple(hidden), state.memory), weights
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Unnormalised log-probabilities (..., vocabulary_size) of ``features`` (..., embedding_size)."""
+        return functional.linear(features, self.embedding.weight, self.bias)

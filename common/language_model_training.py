@@ -1,0 +1,141 @@
+"""Training a language model from a recipe."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import torch
+from torch import Tensor
+
+from common.decoder import DecoderConfig
+from common.errors import InputError
+from common.language_model import LanguageModel, LanguageModelConfig, windows_of
+from common.model_directory import Storage
+from common.recurrence import Cell
+from common.sampling import Sampling
+from common.tokenizer import Kind, Tokenizer
+from common.training import Training, TrainingConfig, Validation, train
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The shape of the model to train.
+
+    Attributes:
+        tokens: What a token is: ``"character"``, ``"word"`` or ``"byte-pair"``.
+        vocabulary_size: Most tokens to keep; 0 for all that occur. Byte pairs need it.
+        minimum_count: Rarer words or characters are unknown to the model.
+        embedding_size: Size of a token's vector.
+        hidden_size: Size of each layer.
+        layers: Number of layers.
+        cell: ``"lstm"``, ``"gru"`` or ``"rnn"``.
+        dropout: Share of activations zeroed while training.
+        storage: How to keep the weights: ``"float32"``, ``"bfloat16"`` or ``"int8"``.
+    """
+
+    tokens: Kind = "character"
+    vocabulary_size: int = 0
+    minimum_count: int = 1
+    embedding_size: int = 128
+    hidden_size: int = 512
+    layers: int = 2
+    cell: Cell = "lstm"
+    dropout: float = 0.3
+    storage: Storage = "bfloat16"
+
+
+@dataclass(frozen=True)
+class LanguageModelRecipe:
+    """All that determines a trained language model.
+
+    Attributes:
+        output: Directory for the checkpoint, ``metrics.jsonl`` and the best model, ``best``.
+        text: A plain text file.
+        validation_share: The last part of it is kept to measure on.
+        window: Tokens read in one piece in training.
+        windows_per_batch: How many of them at once.
+        prompt: What the samples shown in training start with.
+        model: Shape of the model.
+        training: How to train it.
+    """
+
+    output: Path
+    text: Path
+    validation_share: float = 0.1
+    window: int = 256
+    windows_per_batch: int = 32
+    prompt: str = "\n"
+    model: ModelSettings = field(default_factory=ModelSettings)
+    training: TrainingConfig = field(default_factory=lambda: TrainingConfig(label_smoothing=0.0))
+
+
+def train_language_model(
+    recipe: LanguageModelRecipe,
+    text: str,
+    *,
+    resume: bool = False,
+    report: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Train a language model on ``text``; returns the directory of the best model.
+
+    Raises:
+        InputError: The text is too short, no checkpoint is there to resume from, or training diverged.
+    """
+    config, model_settings = recipe.training, recipe.model
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    cut = len(text) - round(len(text) * recipe.validation_share)
+    learned, held_out = text[:cut], text[cut:]
+    tokenizer = Tokenizer.train(
+        model_settings.tokens,
+        [learned],
+        vocabulary_size=model_settings.vocabulary_size or None,
+        minimum_count=model_settings.minimum_count,
+    )
+    ids = tokenizer.encode(learned)
+    if len(ids) < 2 * recipe.window or not held_out:
+        raise InputError(
+            f"{recipe.text}: {len(ids)} tokens are too few to learn from in windows of {recipe.window}; "
+            f"give more text or a smaller window"
+        )
+    decoder = DecoderConfig(
+        vocabulary_size=len(tokenizer),
+        embedding_size=model_settings.embedding_size,
+        hidden_size=model_settings.hidden_size,
+        layers=model_settings.layers,
+        cell=model_settings.cell,
+        dropout=model_settings.dropout,
+    )
+    model = LanguageModel(LanguageModelConfig(decoder), tokenizer)
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    report(f"{len(ids):,} tokens, {len(tokenizer):,} different, {weights / 1e6:.1f} million weights")
+
+    def batches(epoch: int) -> list[Tensor]:
+        random = Random(f"{config.seed}/{epoch}")
+        # Each epoch cuts elsewhere, so that no place is always the first of its window.
+        windows = windows_of(ids, recipe.window, random.randrange(recipe.window))
+        random.shuffle(windows)
+        size = recipe.windows_per_batch
+        return [torch.tensor(windows[start : start + size]) for start in range(0, len(windows), size)]
+
+    training = Training(model, config, config.epochs * len(batches(0)))
+    train(
+        training,
+        batches,
+        recipe.output,
+        validate=lambda: _validate(model, held_out, recipe.prompt),
+        keep=lambda directory: model.save(directory, model_settings.storage),
+        resume=resume,
+        report=report,
+    )
+    return recipe.output / "best"
+
+
+def _validate(model: LanguageModel, text: str, prompt: str) -> Validation:
+    """Nats a character, whose negative is the quality, and a sample to read."""
+    score = model.measure(text, streams=16 if len(text) > 50_000 else 1)
+    figures = {"nats_per_character": score.nats_per_character, "perplexity": score.perplexity}
+    sample = model.generate(prompt, 200, Sampling(temperature=0.7))
+    return Validation(figures, -score.nats_per_character, (sample.text,))

@@ -1,0 +1,66 @@
+"""One recurrent layer, whichever cell it is made of."""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+Cell = Literal["lstm", "gru", "rnn"]
+CELLS: tuple[Cell, ...] = get_args(Cell)
+Hidden = tuple[Tensor, ...]
+"""What a layer carries from one position to the next, each (1, batch, hidden_size): (h, c) or (h,)."""
+
+
+class Recurrence(nn.Module):
+    """A single layer of LSTM, GRU or simple (Elman) cells, read from left to right.
+
+    PyTorch's own layers do the work; this class only gives the three the same
+    shape of state, so that nothing else has to know which cell is inside.
+
+    Sources: Elman, 1990; Hochreiter and Schmidhuber, 1997; Cho et al., 2014, arXiv:1406.1078.
+    """
+
+    def __init__(self, cell: Cell, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        kinds: dict[Cell, type[nn.LSTM | nn.GRU | nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+        self.layer = kinds[cell](input_size, hidden_size, batch_first=True)
+        self.states = 2 if cell == "lstm" else 1
+        if cell == "lstm":
+            # A forget gate that starts open lets early gradients reach far back
+            # (Jozefowicz et al., 2015). PyTorch orders the gates input, forget, cell, output.
+            with torch.no_grad():
+                self.layer.get_parameter("bias_ih_l0")[hidden_size : 2 * hidden_size].fill_(1.0)
+
+    def forward(self, inputs: Tensor, hidden: Hidden | None = None) -> tuple[Tensor, Hidden]:
+        """Read ``inputs`` (batch, length, input_size) on from ``hidden``, zeros where None.
+
+        Returns:
+            The outputs (batch, length, hidden_size) and the state after the last position.
+        """
+        if hidden is not None:
+            # The fast kernels want one type throughout, and under autocast inputs arrive in it.
+            hidden = tuple(part.to(inputs.dtype).contiguous() for part in hidden)
+        if self.states == 2:
+            outputs, (h, c) = self.layer(inputs, hidden)
+            return outputs, (h, c)
+        outputs, h = self.layer(inputs, None if hidden is None else hidden[0])
+        return outputs, (h,)
+
+
+class SequenceDropout(nn.Module):
+    """Dropout that leaves out the same features at every position of a sequence while training.
+
+    Better for recurrent layers than a new choice at each position, and cheaper.
+    Source: Gal and Ghahramani, 2016, arXiv:1512.05287.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Drop features of ``vectors`` (rows, length, size), the others scaled up to make up for it."""
+        if not self.training or not self.share:
+            return vectors
+        keep = 1 - self.share
+        return vectors * vectors.new_empty(len(vectors), 1, vectors.size(2)).bernoulli_(keep).div_(keep)

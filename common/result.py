@@ -1,0 +1,38 @@
+"""What captioning, translating and generating return."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from common.search import Hypothesis
+from common.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Result:
+    """One text that a model wrote.
+
+    Attributes:
+        text: The text.
+        score: Its natural log-probability under the model.
+        tokens: Its pieces, readable; the end-of-sentence last if it was reached.
+        log_probabilities: Natural log-probability of each of ``tokens``.
+        alternatives: The other texts, if more than one was asked for, best first.
+    """
+
+    text: str
+    score: float = 0.0
+    tokens: tuple[str, ...] = ()
+    log_probabilities: tuple[float, ...] = ()
+    alternatives: tuple["Result", ...] = ()
+
+
+def make_result(hypotheses: Sequence[Hypothesis], tokenizer: Tokenizer, prefix: str = "") -> Result:
+    """The first hypothesis as a result, the others as its alternatives, each text after ``prefix``."""
+    first, *others = (_one(hypothesis, tokenizer, prefix) for hypothesis in hypotheses)
+    return Result(first.text, first.score, first.tokens, first.log_probabilities, tuple(others))
+
+
+def _one(hypothesis: Hypothesis, tokenizer: Tokenizer, prefix: str) -> Result:
+    pieces = tokenizer.pieces([*hypothesis.tokens, *[tokenizer.EOS] * hypothesis.finished])
+    text = prefix + tokenizer.decode(hypothesis.tokens)
+    return Result(text, hypothesis.score, tuple(pieces), hypothesis.log_probabilities)

@@ -1,0 +1,85 @@
+"""Drawing one token from a distribution: temperature, top-k and top-p."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to draw tokens.
+
+    Attributes:
+        temperature: Divides the logits: below 1 sharpens, above 1 flattens, 0 is greedy.
+        top_k: Draw from the k most likely tokens only; None or 0 for all.
+        top_p: Draw from the fewest most likely tokens that together have at least this
+            probability (nucleus, Holtzman et al., 2020, arXiv:1904.09751); None or 1 for all.
+        count: How many samples to draw for each item.
+        seed: Each item has random numbers of its own, made from this and its number, so
+            that a result does not change with what else is in the batch.
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    count: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise ValueError(f"temperature must be 0 or more, got {self.temperature}")
+        if self.top_k is not None and self.top_k < 0:
+            raise ValueError(f"top_k must be 0 or more, got {self.top_k}")
+        if self.top_p is not None and not 0 <= self.top_p <= 1:
+            raise ValueError(f"top_p must be from 0 to 1, got {self.top_p}")
+        if self.count < 1:
+            raise ValueError(f"count must be at least 1, got {self.count}")
+
+
+GREEDY = Sampling(temperature=0.0)
+"""The most likely token at each step."""
+
+
+def keep_top_k(logits: Tensor, k: int) -> Tensor:
+    """Set all but the k highest of each row to minus infinity; of equals, only as many as fit."""
+    values, tokens = logits.topk(min(k, logits.size(-1)))
+    return torch.full_like(logits, -torch.inf).scatter(-1, tokens, values)
+
+
+def keep_top_p(logits: Tensor, p: float) -> Tensor:
+    """Keep each row's fewest most likely tokens whose probabilities sum to at least p, always one."""
+    values, tokens = logits.sort(-1, descending=True)
+    probabilities = values.softmax(-1)
+    # A token is dropped when those before it are already enough.
+    enough = probabilities.cumsum(-1) - probabilities >= p
+    enough[..., 0] = False
+    return torch.full_like(logits, -torch.inf).scatter(-1, tokens, values.masked_fill(enough, -torch.inf))
+
+
+def draw(logits: Tensor, sampling: Sampling, uniform: Tensor) -> Tensor:
+    """Draw one token for each row by inverting the cumulative distribution.
+
+    Temperature, then top-k, then top-p narrow the distribution. Temperature 0 takes the
+    most likely token, of equals the first.
+
+    Args:
+        logits: Unnormalised log-probabilities, (batch, vocabulary_size).
+        sampling: The settings.
+        uniform: A random number in [0, 1) for each row, (batch,); not looked at by temperature 0.
+
+    Returns:
+        Tokens, int64, (batch,).
+    """
+    # 64 bits: otherwise the rounding of a sum over a large vocabulary would favour some tokens.
+    if sampling.temperature == 0 or sampling.top_k == 1:
+        return logits.argmax(-1)
+    logits = logits.double() / sampling.temperature
+    if sampling.top_k:
+        logits = keep_top_k(logits, sampling.top_k)
+    if sampling.top_p is not None and sampling.top_p < 1:
+        logits = keep_top_p(logits, sampling.top_p)
+    cumulative = logits.softmax(-1).cumsum(-1)
+    # Just below the total even after rounding, so that a token of probability 0 is never drawn.
+    target = uniform.double().unsqueeze(-1).clamp(max=1 - 1e-12) * cumulative[..., -1:]
+    return torch.searchsorted(cumulative, target, right=True).squeeze(-1)

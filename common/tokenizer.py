@@ -1,0 +1,248 @@
+"""Text to token ids and back: by character, by word or by byte pairs, kept in one JSON file."""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import tokenizers
+from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
+
+from common.errors import InputError
+
+# Older versions (0.21 is one) warn on stderr when a process forks after threads ran; one is fast enough.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+Kind = Literal["character", "word", "byte-pair"]
+
+PAD, BOS, EOS, UNK = 0, 1, 2, 3
+BASIC_TOKENS = ("<pad>", "<bos>", "<eos>", "<unk>")
+
+# One code point, newline included (the regular expressions are Oniguruma's: (?m) lets "." match a newline).
+CHARACTER = r"(?m:.)"
+# A word or a run of punctuation with the one space before it, a newline, or other white space. The parts
+# cover the whole text, so that putting them together again restores it (as in GPT-2, Radford et al., 2019).
+WORD = r"\n| ?\w+(?:['’]\w+)*| ?[^\w\s]+|[^\S\n]+(?!\S)|[^\S\n]+"
+# A letter or digit inside makes sure that no kind cuts such a token out of ordinary text.
+SPECIAL = re.compile(r"<[A-Za-z0-9][A-Za-z0-9_-]*>")
+# All bytes are tokens, so that the byte-pair kind knows every text.
+BYTES = 256
+UNLIMITED = 2**31  # more than any vocabulary holds
+
+
+class Tokenizer:
+    """Turns text into token ids and back.
+
+    Ids 0 to 3 are always padding, beginning, end and unknown; further special
+    tokens such as ``<en>`` follow from 4. Encoding never yields a special token
+    other than unknown: ``<eos>`` typed by a user is five ordinary characters.
+    A text that the vocabulary covers comes back from ``decode`` unchanged.
+
+    Byte pairs: Sennrich et al., 2016, arXiv:1508.07909, over bytes as in GPT-2.
+    """
+
+    PAD, BOS, EOS, UNK = PAD, BOS, EOS, UNK
+
+    def __init__(self, inner: tokenizers.Tokenizer, kind: Kind) -> None:
+        """Wrap a ``tokenizers.Tokenizer`` whose ids 0 to 3 are ours; use ``train`` or ``load`` instead."""
+        inner.encode_special_tokens = True  # not part of the library's file
+        self._inner = inner
+        added = sorted(inner.get_added_tokens_decoder().items())
+        self._special = {str(token.content): id_ for id_, token in added}
+        self.kind: Kind = kind
+
+    @classmethod
+    def train(
+        cls,
+        kind: Kind,
+        texts: Iterable[str],
+        *,
+        vocabulary_size: int | None = None,
+        minimum_count: int = 1,
+        special_tokens: Sequence[str] = (),
+    ) -> "Tokenizer":
+        """Build a vocabulary from texts; the same texts give the same vocabulary.
+
+        Args:
+            kind: What a token is.
+            texts: Training texts only; for two languages, the texts of both.
+            vocabulary_size: Most tokens to keep, special ones included; None keeps all that occur.
+                Byte pairs need it, and at least 256 above the number of special tokens.
+            minimum_count: Rarer tokens (byte pairs: merges) are left out.
+            special_tokens: Names such as ``<en>``, which get the ids 4, 5, ...
+
+        Raises:
+            InputError: A setting is wrong, or no token is left.
+        """
+        special = [*BASIC_TOKENS, *special_tokens]
+        _check_settings(kind, vocabulary_size, minimum_count, special)
+        inner = _untrained(kind)
+        inner.train_from_iterator(iter(texts), _trainer(kind, vocabulary_size, minimum_count, special))
+        if kind != "byte-pair" and inner.get_vocab_size() == len(special):
+            raise InputError(f"no {kind} comes often enough (minimum_count {minimum_count}); give more text")
+        return cls(inner, kind)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Tokenizer":
+        """Read what ``save`` wrote. Raises InputError for a file that is missing, damaged or not ours."""
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}; name a model directory that has it") from None
+        except UnicodeDecodeError:
+            text = ""  # damaged
+        try:
+            kind = _kind_of(json.loads(text))
+            inner = tokenizers.Tokenizer.from_str(text)
+            damaged = [inner.id_to_token(id_) for id_ in range(len(BASIC_TOKENS))] != list(BASIC_TOKENS)
+        # The library raises a bare Exception for each kind of damage.
+        except Exception:
+            damaged = True
+        if damaged:
+            raise InputError(f"{path}: damaged or not a tokenizer of this program; restore or train it again")
+        return cls(inner, kind)
+
+    def save(self, path: str | Path) -> None:
+        """Write one JSON file, in the ``tokenizers`` library's own format."""
+        Path(path).write_text(self._inner.to_str(pretty=True) + "\n", encoding="utf-8", newline="\n")
+
+    def __len__(self) -> int:
+        """Number of ids, special tokens included."""
+        return self.vocabulary_size
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids, special tokens included."""
+        return int(self._inner.get_vocab_size())
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """All special tokens in the order of their ids, ``<pad>`` first."""
+        return tuple(self._special)
+
+    def special(self, token: str) -> int:
+        """Id of a special token. Raises InputError, with those that exist, if there is none."""
+        if token not in self._special:
+            raise InputError(f"no special token {token!r}; there are {', '.join(self._special)}")
+        return self._special[token]
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of one text, without beginning or end token."""
+        return self.encode_batch([text])[0]
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of each text, without beginning or end token. Raises InputError for invalid Unicode."""
+        return [encoding.ids for encoding in self._inner.encode_batch_fast(_checked(texts))]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of ids; special tokens, unknown among them, leave nothing."""
+        return str(self._inner.decode(ids))
+
+    def decode_batch(self, batch: Sequence[Sequence[int]]) -> list[str]:
+        """Text of each sequence of ids, as ``decode`` gives it."""
+        return list(self._inner.decode_batch(batch))
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """A readable piece of text for each id, to set beside attention or probabilities.
+
+        Special tokens keep their names, and a byte that is no whole character
+        reads ``<0xF0>``. Joined, the pieces of other text are that text
+        (byte pairs: with one space before it).
+        """
+        tokens = [str(self._inner.id_to_token(id_)) for id_ in ids]
+        if self.kind != "byte-pair":
+            return tokens
+        byte_of = _byte_of_symbol()
+        return [token if token in self._special else _readable(token, byte_of) for token in tokens]
+
+    def unknown(self, text: str) -> list[str]:
+        """Distinct parts of the text that the vocabulary lacks, in order; none ever for byte pairs."""
+        (encoding,) = self._inner.encode_batch(_checked([text]))
+        spans = zip(encoding.ids, encoding.offsets, strict=True)
+        parts = (text[start:end] for id_, (start, end) in spans if id_ == UNK)
+        return list(dict.fromkeys(part.strip() or part for part in parts))
+
+
+def _check_settings(kind: str, vocabulary_size: int | None, minimum_count: int, special: list[str]) -> None:
+    """Raise InputError for wrong settings."""
+    if kind not in get_args(Kind):
+        raise InputError(f"tokenizer kind must be one of {', '.join(get_args(Kind))}, got {kind!r}")
+    if minimum_count < 1:
+        raise InputError(f"minimum_count must be at least 1, got {minimum_count}")
+    if bad := [token for token in special if not SPECIAL.fullmatch(token) or special.count(token) > 1]:
+        raise InputError(f"special tokens must be distinct and look like <en>, got {bad[0]!r}")
+    least = len(special) + (BYTES if kind == "byte-pair" else 1)
+    if vocabulary_size is None and kind == "byte-pair":
+        raise InputError("byte pairs need a vocabulary_size, such as 8000")
+    if vocabulary_size is not None and vocabulary_size < least:
+        raise InputError(f"vocabulary_size of {kind} tokens must be at least {least}, got {vocabulary_size}")
+
+
+def _untrained(kind: Kind) -> tokenizers.Tokenizer:
+    """A tokenizer of this kind without a vocabulary."""
+    if kind == "byte-pair":
+        inner = tokenizers.Tokenizer(models.BPE())
+        # Always one space in front, so that a word has one form wherever it stands; decoding takes it off.
+        inner.normalizer = normalizers.Prepend(" ")
+        inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+        inner.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
+        return inner
+    inner = tokenizers.Tokenizer(models.WordLevel(unk_token=BASIC_TOKENS[UNK]))
+    pattern = CHARACTER if kind == "character" else WORD
+    inner.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), "isolated")
+    inner.decoder = decoders.Fuse()
+    return inner
+
+
+def _trainer(kind: Kind, size: int | None, minimum_count: int, special: list[str]) -> trainers.Trainer:
+    """The library's trainer; ids go by frequency, then alphabet."""
+    tokens = [AddedToken(token, special=True, normalized=False) for token in special]
+    size = size or UNLIMITED
+    if kind != "byte-pair":
+        return trainers.WordLevelTrainer(
+            vocab_size=size, min_frequency=minimum_count, show_progress=False, special_tokens=tokens
+        )
+    return trainers.BpeTrainer(
+        vocab_size=size,
+        min_frequency=minimum_count,
+        show_progress=False,
+        special_tokens=tokens,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+    )
+
+
+def _kind_of(description: Any) -> Kind:
+    """The kind of a tokenizer, from its JSON. Raises LookupError or TypeError if it is not ours."""
+    if description["model"]["type"] == "BPE":
+        return "byte-pair"
+    kinds: dict[str, Kind] = {CHARACTER: "character", WORD: "word"}
+    return kinds[description["pre_tokenizer"]["pattern"]["Regex"]]
+
+
+def _checked(texts: Sequence[str]) -> Sequence[str]:
+    """Give the texts back if all are valid Unicode, else raise InputError."""
+    for text in texts:
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            shown = ascii(text[max(0, error.start - 20) : error.start + 20])
+            raise InputError(f"text must be UTF-8, got {shown}; convert it to UTF-8") from None
+    return texts
+
+
+def _byte_of_symbol() -> dict[str, int]:
+    """The byte that each symbol of the byte-level alphabet stands for.
+
+    Symbols below code point 256 stand for themselves, those above for the other bytes in order.
+    """
+    symbols = sorted(pre_tokenizers.ByteLevel.alphabet())
+    same = [ord(symbol) for symbol in symbols if ord(symbol) < BYTES]
+    return dict(zip(symbols, [*same, *sorted(set(range(BYTES)) - set(same))], strict=True))
+
+
+def _readable(token: str, byte_of: dict[str, int]) -> str:
+    """Text of a byte-level token; bytes that are no whole character read ``<0xF0>``."""
+    text = bytes(byte_of[symbol] for symbol in token).decode("utf-8", "surrogateescape")
+    return re.sub("[\udc80-\udcff]", lambda match: f"<0x{ord(match[0]) - 0xDC00:02X}>", text)

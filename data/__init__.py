@@ -1,0 +1,1 @@
+"""Readers, batches, synthetic tasks and downloads."""

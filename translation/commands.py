@@ -1,0 +1,195 @@
+"""The commands of translation."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from common.cli import Application, Command
+from common.commands import add_recipe, report, signature
+from common.decoding import add_decoding, chosen_strategy, describe
+from common.errors import InputError
+from common.output import add_output, json_line, one_line, open_output
+
+if TYPE_CHECKING:
+    from common.result import Result
+    from common.search import Strategy
+    from translation.model import Translator
+
+BUILT_IN = Path(__file__).parent / "pretrained"
+_BATCH = 512
+
+
+def _add_languages(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="source", required=True, metavar="LANGUAGE", help="such as de")
+    parser.add_argument("--to", dest="target", required=True, metavar="LANGUAGE", help="such as en")
+    parser.add_argument(
+        "--model", type=Path, metavar="DIR", help="a model directory instead of the built-in one"
+    )
+
+
+def _configure_translate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "text", nargs="*", metavar="TEXT", help="sentences; without, standard input, one sentence a line"
+    )
+    _add_languages(parser)
+    add_output(parser)
+    add_decoding(parser, "--beam 5")
+
+
+def _translate(options: argparse.Namespace) -> int:
+    from common.search import Beam
+    from translation.model import Translator
+
+    strategy = chosen_strategy(options, Beam(5))
+    translator = Translator.load(options.model)
+    translator.check_direction(options.source, options.target)
+    lines: Iterator[str | InputError]
+    if options.text:
+        lines, batch = map(one_line, options.text), _BATCH
+    else:
+        # At a terminal each line is answered before the next is typed.
+        lines, batch = _standard_input(), 1 if sys.stdin.isatty() else _BATCH
+    failed = 0
+    with open_output(options.output) as file:
+        results = translate_all(translator, lines, options.source, options.target, strategy, batch)
+        for number, (line, result) in enumerate(results, start=1):
+            if isinstance(result, InputError):
+                failed += 1
+                report(f"error: line {number}: {result}")
+            if options.format == "jsonl":
+                print(json_line(_record(line, result, options.count)), file=file, flush=batch == 1)
+                continue
+            texts = (
+                [""]
+                if isinstance(result, InputError)
+                else [result.text, *(a.text for a in result.alternatives)]
+            )
+            # As many lines for each sentence as were asked for, so that a reader can count on it.
+            for text in texts + [""] * (options.count - len(texts)):
+                print(one_line(text), file=file, flush=batch == 1)
+    return 1 if failed else 0
+
+
+def _standard_input() -> Iterator[str | InputError]:
+    """The lines of standard input; one that is not UTF-8 comes as its error."""
+    for line in sys.stdin.buffer:
+        try:
+            yield line.decode("utf-8").rstrip("\r\n").removeprefix("\ufeff")
+        except UnicodeDecodeError:
+            yield InputError("not UTF-8; convert the input first, for instance with iconv")
+
+
+def translate_all(
+    translator: Translator,
+    lines: Iterator[str | InputError],
+    source: str,
+    target: str,
+    strategy: Strategy,
+    batch_size: int = _BATCH,
+) -> Iterator[tuple[str, Result | InputError]]:
+    """Translate any number of lines, some at a time, each result beside its line, in order.
+
+    A line that is an error already, or that is too long, has the error as its result.
+    """
+    first = 0
+    while batch := list(islice(lines, batch_size)):
+        checked: list[str | InputError] = []
+        for line in batch:
+            try:
+                if isinstance(line, str):
+                    translator.source_ids([line], target)
+                checked.append(line)
+            except InputError as error:
+                checked.append(error)
+        good = ["" if isinstance(line, InputError) else line for line in checked]
+        results = translator.translate(good, source, target, strategy, items=range(first, first + len(good)))
+        for line, each, result in zip(batch, checked, results, strict=True):
+            text = "" if isinstance(line, InputError) else line
+            yield text, each if isinstance(each, InputError) else result
+        first += len(batch)
+
+
+def _record(line: str, result: Result | InputError, count: int) -> dict[str, Any]:
+    if isinstance(result, InputError):
+        return {"source": line, "error": str(result)}
+    record = {"source": line, "translation": result.text, "score": round(result.score, 4)}
+    if count > 1:
+        record["alternatives"] = [_record(line, each, 1) for each in result.alternatives]
+    return record
+
+
+def _configure_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--source", dest="source_file", type=Path, required=True, metavar="FILE", help="sentences"
+    )
+    parser.add_argument(
+        "--reference", type=Path, required=True, metavar="FILE", help="their translations, line by line"
+    )
+    _add_languages(parser)
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the translations there, one a line"
+    )
+    add_decoding(parser, "--beam 5")
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from common.metrics import translation_scores
+    from common.search import Beam
+    from data.parallel import read_sentences
+    from translation.model import Translator
+
+    strategy = chosen_strategy(options, Beam(5))
+    sources, references = read_sentences(options.source_file), read_sentences(options.reference)
+    if len(sources) != len(references):
+        raise InputError(
+            f"{options.source_file} has {len(sources)} lines and {options.reference} has {len(references)}; "
+            f"line N of one must translate line N of the other"
+        )
+    if not sources:
+        raise InputError(f"{options.source_file}: empty; give a file of one sentence a line")
+    translator = Translator.load(options.model)
+    translator.check_direction(options.source, options.target)
+    results = translate_all(translator, iter(sources), options.source, options.target, strategy)
+    written, failed = [], 0
+    for number, (_, result) in enumerate(
+        tqdm(results, total=len(sources), unit="line", disable=None), start=1
+    ):
+        if isinstance(result, InputError):
+            # It counts as an empty translation: leaving it out would flatter the model.
+            failed += 1
+            report(f"error: {options.source_file}, line {number}: {result}")
+        written.append("" if isinstance(result, InputError) else result.text)
+    if options.output:
+        with open_output(options.output) as file:
+            print("\n".join(written), file=file)
+    print(translation_scores(written, [[reference] for reference in references]))
+    print(f"{len(written)} sentences|{describe(strategy)}|model:{signature(options.model or BUILT_IN)}")
+    return 1 if failed else 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from common.config import build, read_recipe
+    from translation.training import TranslatorRecipe, train_translator
+
+    recipe = build(TranslatorRecipe, read_recipe(options.config, options.set), str(options.config))
+    print(train_translator(recipe, resume=options.resume, report=report))
+    return 0
+
+
+APPLICATION = Application(
+    commands=(
+        Command(("translate",), "translate sentences", _configure_translate, _translate),
+        Command(
+            ("evaluate", "translation"), "BLEU and chrF++ with signatures", _configure_evaluate, _evaluate
+        ),
+        Command(("train", "translator"), "train a translator on pairs of sentences", add_recipe, _train),
+    ),
+    built_in=BUILT_IN,
+)
