@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from captioning.photographs import find_photographs
 from common.cli import Application, Command
 from common.commands import add_recipe, report, signature
-from common.decoding import add_decoding, chosen_strategy, describe
+from common.decoding import add_decoding, chosen_strategy, describe, items_at_once
 from common.errors import InputError
-from common.output import add_output, json_line, open_output
+from common.output import add_output, json_line, open_output, texts_of
 
 if TYPE_CHECKING:
     from captioning.model import Captioner
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 BUILT_IN = Path(__file__).parent / "pretrained"
 _BATCH = 32
+
+Found = tuple[Path, InputError | None]
+"""A photograph, and why there is none at that path if that is known before reading it."""
 
 
 def _configure_caption(parser: argparse.ArgumentParser) -> None:
@@ -43,16 +47,16 @@ def _caption(options: argparse.Namespace) -> int:
     from common.search import Beam
 
     strategy = chosen_strategy(options, Beam(3))
-    paths = list(find_photographs(options.photographs))
+    items = list(_found(options.photographs))
     captioner = Captioner.load(options.model)
     language = options.language or captioner.config.languages[0]
     captioner.language_tag(language)
     failed = 0
     with open_output(options.output) as file:
         # Names help a person who looks at many; a program that reads lines wants one caption on each.
-        named = len(paths) > 1 and file.isatty()
-        results = caption_all(captioner, iter(paths), strategy, language)
-        bar = tqdm(results, total=len(paths), unit="photo", disable=None if len(paths) > _BATCH else True)
+        named = len(items) > 1 and file.isatty()
+        results = caption_all(captioner, items, strategy, language)
+        bar = tqdm(results, total=len(items), unit="photo", disable=None if len(items) > _BATCH else True)
         for path, result in bar:
             if isinstance(result, InputError):
                 failed += 1
@@ -60,20 +64,25 @@ def _caption(options: argparse.Namespace) -> int:
             if options.format == "jsonl":
                 print(json_line(_record(path, result, language, options.count)), file=file)
                 continue
-            texts = (
-                [""]
-                if isinstance(result, InputError)
-                else [result.text, *(a.text for a in result.alternatives)]
-            )
-            for text in texts + [""] * (options.count - len(texts)):
+            for text in texts_of(result, options.count):
                 print(f"{path}\t{text}" if named else text, file=file)
-    if failed and len(paths) > 1:
-        report(f"{failed} of {len(paths)} photographs could not be captioned")
+    if failed and len(items) > 1:
+        report(f"{failed} of {len(items)} photographs could not be captioned")
     return 1 if failed else 0
 
 
+def _found(arguments: Sequence[Path]) -> Iterator[Found]:
+    """The photographs that the arguments name; a folder without any comes with its error."""
+    for argument in arguments:
+        try:
+            for path in find_photographs([argument]):
+                yield path, None
+        except InputError as error:
+            yield argument, error
+
+
 def caption_all(
-    captioner: Captioner, paths: Iterator[Path], strategy: Strategy, language: str
+    captioner: Captioner, photographs: Iterable[Found], strategy: Strategy, language: str
 ) -> Iterator[tuple[Path, Result | InputError]]:
     """Caption any number of files, a batch at a time, each result beside its path, in order.
 
@@ -82,16 +91,18 @@ def caption_all(
     import numpy as np
     import torch
 
-    first = 0
-    while batch := list(islice(paths, _BATCH)):
+    remaining, size, first = iter(photographs), items_at_once(strategy, _BATCH), 0
+    while batch := list(islice(remaining, size)):
         results: list[Result | InputError | None] = [None] * len(batch)
         pixels, places = [], []
-        for place, path in enumerate(batch):
+        for place, (path, error) in enumerate(batch):
             try:
+                if error:
+                    raise error
                 pixels.append(captioner.pixels(path))
                 places.append(place)
-            except InputError as error:
-                results[place] = error
+            except InputError as bad:
+                results[place] = bad
         if places:
             # Numbered by their place in the input, so that samples do not depend on bad files before.
             captions = captioner.caption_pixels(
@@ -102,7 +113,7 @@ def caption_all(
             )
             for place, caption in zip(places, captions, strict=True):
                 results[place] = caption
-        for path, result in zip(batch, results, strict=True):
+        for (path, _), result in zip(batch, results, strict=True):
             assert result is not None
             yield path, result
         first += len(batch)
@@ -150,35 +161,36 @@ def _evaluate(options: argparse.Namespace) -> int:
     from data.captions import read_captions
 
     strategy = chosen_strategy(options, Beam(3))
+    if not options.images.is_dir():
+        raise InputError(f"{options.images}: no such folder; give that of the photographs as --images")
     records = read_captions(options.references, options.images, names=options.names, split=options.split)
     captioner = Captioner.load(options.model)
     language = options.language or captioner.config.languages[0]
     captioner.language_tag(language)
-    results = caption_all(captioner, (record.image for record in records), strategy, language)
-    captions, references, failed = [], [], 0
-    for record, (_, result) in zip(
-        records, tqdm(results, total=len(records), unit="photo", disable=None), strict=True
-    ):
-        if isinstance(result, InputError):
-            failed += 1
-            report(f"error: {result}")
-            continue
-        captions.append(result.text)
-        references.append(record.captions)
+    results = caption_all(captioner, [(record.image, None) for record in records], strategy, language)
+    captions, references = [], []
+    with open_output(options.output) if options.output else nullcontext() as file:
+        bar = tqdm(results, total=len(records), unit="photo", disable=None)
+        for record, (_, result) in zip(records, bar, strict=True):
+            if file:
+                print(*texts_of(result, 1), file=file)
+            if isinstance(result, InputError):
+                report(f"error: {result}")
+                continue
+            captions.append(result.text)
+            references.append(record.captions)
     if not captions:
         raise InputError(
             f"{options.images}: none of the {len(records)} photographs could be read; check --images"
         )
-    if options.output:
-        with open_output(options.output) as file:
-            print("\n".join(captions), file=file)
     print(caption_scores(captions, references))
     print(f"{len(captions)} photographs|{describe(strategy)}|model:{signature(options.model or BUILT_IN)}")
-    return 1 if failed else 0
+    return 1 if len(captions) < len(records) else 0
 
 
 def _train(options: argparse.Namespace) -> int:
-    from captioning.training import CaptionerRecipe, train_captioner
+    from captioning.recipe import CaptionerRecipe
+    from captioning.training import train_captioner
     from common.config import build, read_recipe
 
     recipe = build(CaptionerRecipe, read_recipe(options.config, options.set), str(options.config))

@@ -36,6 +36,8 @@ class ImageEncoderConfig:
             raise ValueError(f"backbone must be one of {', '.join(BACKBONES)}, got {self.backbone!r}")
         if self.image_size < 32:
             raise ValueError(f"image_size must be at least 32, got {self.image_size}")
+        if self.image_size % 32:
+            raise ValueError(f"image_size must be a multiple of 32, got {self.image_size}")
 
     @property
     def channels(self) -> int:
@@ -45,7 +47,7 @@ class ImageEncoderConfig:
     @property
     def places(self) -> int:
         """Number of places of the grid."""
-        return (-(-self.image_size // 32)) ** 2
+        return (self.image_size // 32) ** 2
 
 
 class ImageEncoder(nn.Module):
@@ -54,6 +56,9 @@ class ImageEncoder(nn.Module):
     ``early`` is never trained, so its output can be kept; ``late``, the last stage, can be.
     Batch normalisation keeps the statistics it was pretrained with, always.
     """
+
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self, config: ImageEncoderConfig) -> None:
         super().__init__()
@@ -65,7 +70,7 @@ class ImageEncoder(nn.Module):
         self.register_buffer("mean", torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1), persistent=False)
         # Channels last is the layout that convolutions on a processor are fastest in.
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.requires_grad_(False).train(False)
 
     def train(self, mode: bool = True) -> Self:
@@ -86,20 +91,23 @@ class ImageEncoder(nn.Module):
         """
         models = import_models()
         network = getattr(models, self.config.backbone)(weights=None)
-        if weights == "torchvision":
-            state = models.get_model_weights(self.config.backbone).DEFAULT.get_state_dict(check_hash=True)
-        else:
-            try:
+        try:
+            if weights == "torchvision":
+                state = models.get_model_weights(self.config.backbone).DEFAULT.get_state_dict(check_hash=True)
+            else:
                 state = load_file(Path(weights))
-            except (OSError, SafetensorError) as error:
-                raise InputError(
-                    f"{weights}: not a safetensors file of weights ({error}); "
-                    f'give one, or model.weights = "torchvision" to fetch them'
-                ) from error
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise InputError(
+                f"{weights}: no weights could be read ({error}); model.weights is a safetensors file, "
+                f'or "torchvision" to fetch them from the internet'
+            ) from error
         try:
             network.load_state_dict(state, strict=True)
         except RuntimeError as error:
-            raise InputError(f"{weights}: not the weights of a {self.config.backbone}") from error
+            raise InputError(
+                f"{weights}: not the weights of a {self.config.backbone}; "
+                f"set model.backbone to the network that they are of"
+            ) from error
         self.stem[0].load_state_dict(network.conv1.state_dict())
         self.stem[1].load_state_dict(network.bn1.state_dict())
         for stage, name in zip(self.stages, ("layer1", "layer2", "layer3", "layer4"), strict=True):
@@ -115,7 +123,7 @@ class ImageEncoder(nn.Module):
             Features, (batch, height, width, channels), for the last stage.
         """
         images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.deviation
-        features = self.stem(images.contiguous(memory_format=torch.channels_last))
+        features: Tensor = self.stem(images.contiguous(memory_format=torch.channels_last))
         for stage in self.stages[:-1]:
             features = stage(features)
         return features.permute(0, 2, 3, 1)

@@ -1,6 +1,7 @@
 """The features of a ResNet's frozen stages, computed once and kept in a file."""
 
 import hashlib
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from captioning.encoder import ImageEncoder
 from captioning.photographs import read_photograph, to_pixels
+from common.errors import InputError
 
 _BATCH = 32
 
@@ -39,10 +41,9 @@ def cached_features(
         InputError: An image cannot be read.
     """
     size = encoder.config.image_size
-    places = -(-size // 16)
-    shape = (len(images), places, places, encoder.config.channels // 2)
+    shape = (len(images), size // 16, size // 16, encoder.config.channels // 2)
     path = folder / f"features-{_fingerprint(encoder, images)}.bin"
-    if not path.exists():
+    if not path.exists() or path.stat().st_size != 2 * math.prod(shape):
         folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         _compute(encoder, images, _mapped(part, shape), autocast)
@@ -51,15 +52,18 @@ def cached_features(
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> Tensor:
-    count = int(np.prod(shape))
-    return torch.from_file(str(path), shared=True, size=count, dtype=torch.bfloat16).view(shape)
+    # Shared rather than private, of which a system may refuse more than there is memory.
+    return torch.from_file(str(path), shared=True, size=math.prod(shape), dtype=torch.bfloat16).view(shape)
 
 
 def _fingerprint(encoder: ImageEncoder, images: Sequence[Path]) -> str:
     digest = hashlib.sha256(repr(encoder.config).encode())
     digest.update(next(encoder.stages[2].parameters()).detach().cpu().numpy().tobytes())
     for image in images:
-        facts = image.stat()
+        try:
+            facts = image.stat()
+        except OSError as error:
+            raise InputError(f"{image}: cannot be read ({error.strerror}); check the path") from error
         digest.update(f"{image.name}/{facts.st_size}/{int(facts.st_mtime)}".encode())
     return digest.hexdigest()[:16]
 

@@ -14,13 +14,13 @@ from captioning.encoder import ImageEncoder, ImageEncoderConfig
 from captioning.photographs import read_photograph, to_pixels
 from common.config import as_values, build
 from common.decoder import Decoder, DecoderConfig, DecoderState
+from common.device import choose_device
 from common.errors import InputError
 from common.loss import Loss, sequence_loss
 from common.model_directory import Storage, load_tokenizer, load_weights, read_config, save_model
 from common.result import Result, make_result
 from common.search import Beam, Strategy, decode
 from common.tokenizer import Tokenizer
-from common.training import choose_device
 
 KIND = "captioner"
 BUILT_IN = Path(__file__).parent / "pretrained"
@@ -88,7 +88,7 @@ class Captioner(nn.Module):
         """
         directory = Path(directory or BUILT_IN)
         config = build(CaptionerConfig, read_config(directory, KIND), f"{directory}/config.json")
-        captioner = cls(config, load_tokenizer(directory))
+        captioner = cls(config, load_tokenizer(directory, config.decoder.vocabulary_size))
         load_weights(directory, captioner)
         return captioner.eval().to(choose_device(device))
 
@@ -127,8 +127,8 @@ class Captioner(nn.Module):
         """The pretrained stage is to change far less than what starts from nothing."""
         return {"encoder.": 0.05}
 
-    @overload
-    def caption(
+    @overload  # a str is a sequence of str too, but then comes first
+    def caption(  # type: ignore[overload-overlap]
         self, photograph: Photograph, strategy: Strategy = ..., *, language: str | None = ...
     ) -> Result: ...
     @overload

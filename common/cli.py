@@ -6,6 +6,7 @@ PyTorch: ``inwords --help`` answers at once.
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,8 @@ class Parser(argparse.ArgumentParser):
     """Reports a wrong call in one line, status 2."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+        """End with status 2."""
+        self.exit(2, f"error: {' '.join(message.split())} (see {self.prog} --help)\n")
 
 
 def applications() -> list[Application]:
@@ -74,7 +76,7 @@ def make_parser(commands: Sequence[Command]) -> Parser:
     """The parser of all commands; the chosen one is left in ``run``."""
     parser = Parser(
         prog="inwords",
-        description="Pictures and sentences, in words: caption photographs, translate sentences, continue texts.",
+        description="Pictures and sentences, in words: captions photographs, translates, continues texts.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -88,9 +90,8 @@ def make_parser(commands: Sequence[Command]) -> Parser:
                 inner = top.add_parser(group, help=GROUPS[group], description=GROUPS[group])
                 groups[group] = inner.add_subparsers(metavar="WHAT", required=True)
             place = groups[group]
-        leaf = place.add_parser(
-            command.path[-1], help=command.help, description=f"{command.help}.".capitalize()
-        )
+        sentence = f"{command.help[0].upper()}{command.help[1:]}."
+        leaf = place.add_parser(command.path[-1], help=command.help, description=sentence)
         command.configure(leaf)
         leaf.set_defaults(run=command.run, usage=leaf.error)
     return parser
@@ -98,25 +99,45 @@ def make_parser(commands: Sequence[Command]) -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 after an error, 2 for a wrong call."""
-    for stream in (sys.stdout, sys.stderr):
-        # Whatever the locale, words of any language can be written.
-        stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    commands = [command for application in applications() for command in application.commands]
-    options = make_parser(commands).parse_args(arguments)
+    for name in ("stdout", "stderr"):
+        # None where the caller closed the stream, as the shell's >&- does.
+        stream = getattr(sys, name) or open(os.devnull, "w")  # noqa: SIM115
+        # Whatever the locale, words of any language can be written. The name of a file need not be
+        # text: what is not becomes an escape, which JSON reads back.
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        setattr(sys, name, stream)
+    signal.signal(signal.SIGTERM, _stop)
     try:
+        commands = [command for application in applications() for command in application.commands]
+        options = make_parser(commands).parse_args(arguments)
         status: int = options.run(options)
         sys.stdout.flush()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        # The reader of our output has had enough, as `head` does: no fault, and nothing to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # The reader of our output has had enough, as `head` does: no fault.
+        _forget_output()
+        return 0
+    except OSError as error:
+        # Readers and writers of files report theirs as InputError: what is left is mostly standard output.
+        _forget_output()
+        print(f"error: {error.filename or 'standard output'}: {error.strerror or error}", file=sys.stderr)
+        return 1
     return status
+
+
+def _stop(signal_number: int, frame: object) -> NoReturn:
+    """End as after an error, so that what is half written is removed."""
+    sys.exit(128 + signal_number)
+
+
+def _forget_output() -> None:
+    """What is still to be written cannot be: let Python not try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

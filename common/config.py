@@ -23,7 +23,7 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
         InputError: The file cannot be read or is not TOML, or an override has no ``key=value``.
     """
     try:
-        recipe = tomllib.loads(path.read_text(encoding="utf-8"))
+        recipe = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: cannot be read ({reason}); give the path of a TOML recipe") from error
@@ -106,14 +106,23 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin is typing.Literal and value in arguments:
         return value
     if origin is tuple and isinstance(value, (list, tuple)):
-        return tuple(_convert(arguments[0], each, where) for each in value)
+        places = (f"{where}[{index}]" for index in range(len(value)))
+        return tuple(_convert(arguments[0], each, place) for each, place in zip(value, places, strict=True))
     if hint is Path and isinstance(value, str):
         return Path(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(hint, type) and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
         return value
-    expected = (
-        " or ".join(map(repr, arguments)) if origin is typing.Literal else getattr(hint, "__name__", hint)
-    )
-    raise InputError(f"{where} must be {expected}, got {value!r}")
+    raise InputError(f"{where} must be {_described(hint)}, got {value!r}")
+
+
+def _described(hint: Any) -> str:
+    """What a type hint asks of a TOML or JSON value."""
+    if typing.get_origin(hint) is typing.Literal:
+        return " or ".join(map(repr, typing.get_args(hint)))
+    if dataclasses.is_dataclass(hint):
+        return "a section of settings"
+    words = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
+    words |= {tuple: "a list", Path: "a path"}
+    return words.get(typing.get_origin(hint) or hint, str(hint))

@@ -40,6 +40,11 @@ class DecoderConfig:
         for name in ("vocabulary_size", "embedding_size", "hidden_size", "layers", "heads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("summary_size", "memory_size"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        if self.memory_size and self.hidden_size % self.heads:
+            raise ValueError(f"heads must divide the hidden size {self.hidden_size}, got {self.heads}")
         if self.cell not in CELLS:
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
         if not 0 <= self.dropout < 1:
@@ -102,14 +107,14 @@ class Decoder(nn.Module):
         size = config.hidden_size
         self.embedding = nn.Embedding(config.vocabulary_size, config.embedding_size)
         nn.init.normal_(self.embedding.weight, std=config.embedding_size**-0.5)
-        self.layers = nn.ModuleList(
-            Recurrence(config.cell, size if index else config.embedding_size, size)
-            for index in range(config.layers)
-        )
+        inputs = [config.embedding_size] + [size] * (config.layers - 1)
+        recurrences = [Recurrence(config.cell, each, size) for each in inputs]
+        self.layers = nn.ModuleList(recurrences)
         self.norms = nn.ModuleList(nn.LayerNorm(size) for _ in range(config.layers))
         self.attention = Attention(size, config.memory_size, config.heads) if config.memory_size else None
-        states = config.layers * self.layers[0].states
-        self.bridge = nn.Linear(config.summary_size, states * size) if config.summary_size else None
+        self.states = recurrences[0].states
+        firsts = config.layers * self.states * size
+        self.bridge = nn.Linear(config.summary_size, firsts) if config.summary_size else None
         self.bottleneck = nn.Linear(size, config.embedding_size)
         self.bias = nn.Parameter(torch.zeros(config.vocabulary_size))
         self.dropout = SequenceDropout(config.dropout)
@@ -127,9 +132,8 @@ class Decoder(nn.Module):
         """
         if self.bridge is None or summary is None:
             raise ValueError("start needs a summary and a decoder with summary_size > 0; see start_empty")
-        first = torch.tanh(self.bridge(summary)).view(
-            len(summary), len(self.layers), -1, self.config.hidden_size
-        )
+        shape = len(summary), self.config.layers, self.states, self.config.hidden_size
+        first = torch.tanh(self.bridge(summary)).view(shape)
         hidden = tuple(
             tuple(part.unsqueeze(0).contiguous() for part in layer.unbind(1)) for layer in first.unbind(1)
         )
@@ -142,7 +146,7 @@ class Decoder(nn.Module):
     def start_empty(self, batch: int) -> DecoderState:
         """The zero state of ``batch`` rows: nothing has been read yet."""
         zeros = self.bias.new_zeros(1, batch, self.config.hidden_size)
-        return DecoderState(((zeros,) * self.layers[0].states,) * len(self.layers))
+        return DecoderState(((zeros,) * self.states,) * self.config.layers)
 
     def forward(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """The step: read ``tokens`` (rows, length), int64, on from ``state``.

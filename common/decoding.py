@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from common.search import Strategy
 
+# Wider ones fill the memory before they make anything better.
+_WIDEST = 1000
+
 
 def add_decoding(parser: argparse.ArgumentParser, default: str) -> None:
     """Add ``--beam``, ``--temperature``, ``--top-k``, ``--top-p``, ``--count`` and ``--seed``."""
     group = parser.add_argument_group("decoding", f"by default {default}")
     hidden = argparse.SUPPRESS  # the defaults are in the sentence above
-    group.add_argument("--beam", type=int, metavar="N", default=hidden, help="beam search of this width")
+    group.add_argument("--beam", type=_width, metavar="N", default=hidden, help="beam search of this width")
     group.add_argument(
         "--temperature",
         type=float,
@@ -31,12 +34,12 @@ def add_decoding(parser: argparse.ArgumentParser, default: str) -> None:
     )
     group.add_argument(
         "--count",
-        type=int,
+        type=_width,
         metavar="N",
         default=1,
         help="the N best of the beam, or N samples, for each item (default: 1)",
     )
-    group.add_argument("--seed", type=int, metavar="S", default=hidden, help="of the samples; 0 if not given")
+    group.add_argument("--seed", type=int, metavar="S", default=hidden, help="of the samples; 0 without")
 
 
 def chosen_strategy(options: argparse.Namespace, default: Strategy) -> Strategy:
@@ -46,10 +49,9 @@ def chosen_strategy(options: argparse.Namespace, default: Strategy) -> Strategy:
 
     given = vars(options)
     sampling = [f"--{name.replace('_', '-')}" for name in ("temperature", "top_k", "top_p") if name in given]
-    if "beam" in given and (sampling or "seed" in given):
-        options.usage(f"--beam searches and {(sampling or ['--seed'])[0]} samples: give one of them")
+    _check(options, [*sampling, *(["--seed"] if "seed" in given else [])], isinstance(default, Beam))
     try:
-        if sampling or "seed" in given or (isinstance(default, Sampling) and "beam" not in given):
+        if sampling or (isinstance(default, Sampling) and "beam" not in given):
             usual = default.temperature if isinstance(default, Sampling) else 1.0
             return Sampling(
                 temperature=given.get("temperature", usual),
@@ -61,8 +63,36 @@ def chosen_strategy(options: argparse.Namespace, default: Strategy) -> Strategy:
         usual_size = default.size if isinstance(default, Beam) else options.count
         return Beam(size=given.get("beam", max(usual_size, options.count)), count=options.count)
     except ValueError as error:
-        options.usage(f"--{str(error).replace('_', '-', 1)}".replace("--size", "--beam"))
+        options.usage(f"--{str(error).replace('_', '-', 1)}")
         raise  # not reached: a usage error ends the program
+
+
+def _width(text: str) -> int:
+    """A number of hypotheses, as argparse wants it."""
+    if text.isdecimal() and len(text) < 9 and 1 <= int(text) <= _WIDEST:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {_WIDEST}, got {text}")
+
+
+def _check(options: argparse.Namespace, sampling: list[str], searches: bool) -> None:
+    """Refuse flags that contradict each other; ``sampling`` are those given that are about samples."""
+    given = vars(options)
+    if "beam" in given and sampling:
+        options.usage(f"--beam searches and {sampling[0]} samples: give one of them")
+    if searches and sampling == ["--seed"]:
+        options.usage("--seed is of samples: give --temperature, --top-k or --top-p with it")
+    if "beam" in given and options.count > options.beam:
+        options.usage(f"--count {options.count} needs a --beam at least as wide, got --beam {options.beam}")
+    if options.count > 1 and (given.get("temperature") == 0 or given.get("top_k") == 1):
+        options.usage(f"--count {options.count} would be all the same: the likeliest is only one")
+
+
+def items_at_once(strategy: Strategy, usual: int) -> int:
+    """How many items to decode together, so that very wide beams need no more memory than usual ones."""
+    from common.search import Beam
+
+    width = strategy.size if isinstance(strategy, Beam) else strategy.count
+    return max(1, usual * 5 // max(5, width))
 
 
 def describe(strategy: Strategy) -> str:

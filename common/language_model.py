@@ -1,7 +1,7 @@
 """The language model: the shared decoder alone, from a zero state."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from common.config import as_values, build
 from common.decoder import Decoder, DecoderConfig
+from common.device import choose_device
 from common.loss import Loss, linear_cross_entropy, sequence_loss
 from common.metrics import TextScore
 from common.model_directory import Storage, load_tokenizer, load_weights, read_config, save_model
@@ -17,7 +18,6 @@ from common.result import Result, make_result
 from common.sampling import Sampling
 from common.search import Strategy, decode
 from common.tokenizer import Tokenizer
-from common.training import choose_device
 
 KIND = "language-model"
 BUILT_IN = Path(__file__).parent / "pretrained"
@@ -51,7 +51,7 @@ class LanguageModel(nn.Module):
         """
         directory = Path(directory or BUILT_IN)
         config = build(LanguageModelConfig, read_config(directory, KIND), f"{directory}/config.json")
-        model = cls(config, load_tokenizer(directory))
+        model = cls(config, load_tokenizer(directory, config.decoder.vocabulary_size))
         load_weights(directory, model)
         return model.eval().to(choose_device(device))
 
@@ -107,7 +107,9 @@ class LanguageModel(nn.Module):
             max_length=length,
             forbidden=never,
         )
-        return make_result(hypotheses, self.tokenizer, prompt)
+        result = make_result(hypotheses, self.tokenizer, ids)
+        whole = [replace(each, text=prompt + each.text) for each in (result, *result.alternatives)]
+        return replace(whole[0], alternatives=tuple(whole[1:]))
 
     @torch.inference_mode()
     def measure(self, text: str, *, streams: int = 1, chunk: int = 512) -> TextScore:
@@ -143,6 +145,6 @@ class LanguageModel(nn.Module):
 
 
 def windows_of(ids: Sequence[int], length: int, offset: int) -> list[list[int]]:
-    """Cut ``ids`` from ``offset`` on into windows of ``length``, each after a beginning token; the rest is left."""
+    """Cut ``ids`` from ``offset`` on into whole windows of ``length``, each after a beginning token."""
     starts = range(offset, len(ids) - length + 1, length)
     return [[Tokenizer.BOS, *ids[start : start + length]] for start in starts]

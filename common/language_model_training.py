@@ -15,7 +15,8 @@ from common.model_directory import Storage
 from common.recurrence import Cell
 from common.sampling import Sampling
 from common.tokenizer import Kind, Tokenizer
-from common.training import Training, TrainingConfig, Validation, train
+from common.training import Training, TrainingConfig
+from common.training_loop import Validation, train
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,22 @@ class ModelSettings:
     dropout: float = 0.3
     storage: Storage = "bfloat16"
 
+    def __post_init__(self) -> None:
+        self.language_model(1)  # so that a wrong shape is refused when the recipe is read
+
+    def language_model(self, vocabulary_size: int) -> LanguageModelConfig:
+        """The language model's full shape."""
+        return LanguageModelConfig(
+            DecoderConfig(
+                vocabulary_size=vocabulary_size,
+                embedding_size=self.embedding_size,
+                hidden_size=self.hidden_size,
+                layers=self.layers,
+                cell=self.cell,
+                dropout=self.dropout,
+            )
+        )
+
 
 @dataclass(frozen=True)
 class LanguageModelRecipe:
@@ -69,6 +86,13 @@ class LanguageModelRecipe:
     model: ModelSettings = field(default_factory=ModelSettings)
     training: TrainingConfig = field(default_factory=lambda: TrainingConfig(label_smoothing=0.0))
 
+    def __post_init__(self) -> None:
+        if not 0 < self.validation_share < 1:
+            raise ValueError(f"validation_share must be between 0 and 1, got {self.validation_share}")
+        for name in ("window", "windows_per_batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
 
 def train_language_model(
     recipe: LanguageModelRecipe,
@@ -82,17 +106,17 @@ def train_language_model(
     Raises:
         InputError: The text is too short, no checkpoint is there to resume from, or training diverged.
     """
-    config, model_settings = recipe.training, recipe.model
+    config = recipe.training
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     cut = len(text) - round(len(text) * recipe.validation_share)
     learned, held_out = text[:cut], text[cut:]
     tokenizer = Tokenizer.train(
-        model_settings.tokens,
+        recipe.model.tokens,
         [learned],
-        vocabulary_size=model_settings.vocabulary_size or None,
-        minimum_count=model_settings.minimum_count,
+        vocabulary_size=recipe.model.vocabulary_size or None,
+        minimum_count=recipe.model.minimum_count,
     )
     ids = tokenizer.encode(learned)
     if len(ids) < 2 * recipe.window or not held_out:
@@ -100,15 +124,7 @@ def train_language_model(
             f"{recipe.text}: {len(ids)} tokens are too few to learn from in windows of {recipe.window}; "
             f"give more text or a smaller window"
         )
-    decoder = DecoderConfig(
-        vocabulary_size=len(tokenizer),
-        embedding_size=model_settings.embedding_size,
-        hidden_size=model_settings.hidden_size,
-        layers=model_settings.layers,
-        cell=model_settings.cell,
-        dropout=model_settings.dropout,
-    )
-    model = LanguageModel(LanguageModelConfig(decoder), tokenizer)
+    model = LanguageModel(recipe.model.language_model(len(tokenizer)), tokenizer)
     weights = sum(parameter.numel() for parameter in model.parameters())
     report(f"{len(ids):,} tokens, {len(tokenizer):,} different, {weights / 1e6:.1f} million weights")
 
@@ -126,7 +142,7 @@ def train_language_model(
         batches,
         recipe.output,
         validate=lambda: _validate(model, held_out, recipe.prompt),
-        keep=lambda directory: model.save(directory, model_settings.storage),
+        keep=lambda directory: model.save(directory, recipe.model.storage),
         resume=resume,
         report=report,
     )

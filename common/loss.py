@@ -46,7 +46,12 @@ def sequence_loss(
         prompt_length: How many first tokens are given and so not scored.
         label_smoothing: Share of the target probability spread over the vocabulary
             (Szegedy et al., 2016, arXiv:1512.00567, section 7).
+
+    Raises:
+        ValueError: ``prompt_length`` is less than 1: nothing predicts the first token.
     """
+    if prompt_length < 1:
+        raise ValueError(f"prompt_length must be at least 1, got {prompt_length}")
     features, _, _ = decoder.read(tokens[:, :-1], state)
     real = tokens[:, 1:] != padding
     real[:, : prompt_length - 1] = False
@@ -55,7 +60,7 @@ def sequence_loss(
         features[real], decoder.embedding.weight, decoder.bias, tokens[:, 1:][real], label_smoothing
     )
     count = int(real.sum())
-    return Loss(smoothed / count, float(nats), count)
+    return Loss(smoothed / max(count, 1), float(nats), count)
 
 
 def linear_cross_entropy(
@@ -78,8 +83,10 @@ def linear_cross_entropy(
         Two sums over the rows: the smoothed loss, which has a gradient, and the negative
         log-probabilities of the targets in nats, which has none.
     """
-    result: tuple[Tensor, Tensor] = _LinearCrossEntropy.apply(
-        features, weight, bias, targets, label_smoothing
+    # Asked here: within an autograd function gradients are always off.
+    needed = torch.is_grad_enabled() and any(each.requires_grad for each in (features, weight, bias))
+    result: tuple[Tensor, Tensor] = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        features, weight, bias, targets, label_smoothing, needed
     )
     return result
 
@@ -87,23 +94,32 @@ def linear_cross_entropy(
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
-        context: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
+        context: Any,
+        features: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        targets: Tensor,
+        smoothing: float,
+        needed: bool,
     ) -> tuple[Tensor, Tensor]:
         with torch.autocast(features.device.type, enabled=False):
-            return _forward(context, features, weight, bias, targets, smoothing)
+            smoothed, nats, gradients = _forward(features, weight, bias, targets, smoothing, needed)
+        context.save_for_backward(*gradients)
+        context.mark_non_differentiable(nats)
+        return smoothed, nats
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         by_features, by_weight, by_bias = context.saved_tensors
         scale = gradients[0]
-        return by_features * scale.to(by_features.dtype), by_weight * scale, by_bias * scale, None, None
+        return by_features * scale, by_weight * scale, by_bias * scale, None, None, None
 
 
 def _forward(
-    context: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
-) -> tuple[Tensor, Tensor]:
+    features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float, needed: bool
+) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
+    """Both sums, and the gradients of the smoothed one, empty unless needed."""
     cast = weight.to(features.dtype)
-    needed = any(context.needs_input_grad[:3])
     by_features = torch.empty_like(features) if needed else features.new_empty(0)
     by_weight = torch.zeros_like(weight) if needed else weight.new_empty(0)
     by_bias = torch.zeros_like(bias) if needed else bias.new_empty(0)
@@ -125,6 +141,4 @@ def _forward(
             error = error.to(features.dtype)
             by_features[start : start + _ROWS] = error @ cast
             by_weight += error.T @ rows
-    context.save_for_backward(by_features, by_weight, by_bias)
-    context.mark_non_differentiable(nats)
-    return smoothed, nats
+    return smoothed, nats, (by_features, by_weight, by_bias)

@@ -31,6 +31,8 @@ def save_model(
 ) -> None:
     """Write a model directory; one that is there is replaced when the new one is complete.
 
+    Its card, ``README.md``, stays.
+
     Args:
         directory: Where to; its parents are made.
         kind: ``"captioner"``, ``"translator"`` or ``"language-model"``.
@@ -39,9 +41,16 @@ def save_model(
         tokenizer: Its vocabulary.
         storage: Bytes a weight: 4, 2, or 1 with a scale for each row of a matrix or
             filter of a convolution; vectors are kept in 32 bits then.
+
+    Raises:
+        InputError: The directory is there and holds something else.
     """
-    temporary = directory.with_name(directory.name + ".part")
+    inside = {entry.name for entry in directory.iterdir()} if directory.is_dir() else set()
+    if directory.is_file() or (inside - {"README.md"} and "config.json" not in inside):
+        raise InputError(f"{directory}: is no model directory, and would be replaced by one; give another")
+    temporary, former = (directory.with_name(directory.name + ending) for ending in (".part", ".old"))
     shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(former, ignore_errors=True)
     temporary.mkdir(parents=True)
     text = json.dumps({"format": FORMAT, "kind": kind, **config}, indent=2, ensure_ascii=False)
     (temporary / "config.json").write_text(text + "\n", encoding="utf-8")
@@ -51,11 +60,12 @@ def save_model(
     save_file(tensors, temporary / "model.safetensors")
     (temporary / "model.safetensors").chmod(0o644)  # the library makes it readable to its owner alone
     tokenizer.save(temporary / "tokenizer.json")
-    card = directory / "README.md"
-    if card.exists():
-        shutil.copy(card, temporary / "README.md")
-    shutil.rmtree(directory, ignore_errors=True)
+    if "README.md" in inside:
+        shutil.copy(directory / "README.md", temporary / "README.md")
+    if directory.exists():
+        os.replace(directory, former)
     os.replace(temporary, directory)
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def read_config(directory: Path, kind: str) -> dict[str, Any]:
@@ -108,9 +118,20 @@ def load_weights(directory: Path, model: nn.Module) -> None:
         raise InputError(f"{path}: does not fit its config.json: {problem}") from error
 
 
-def load_tokenizer(directory: Path) -> Tokenizer:
-    """The tokenizer of a model directory. Raises InputError as :meth:`Tokenizer.load` does."""
-    return Tokenizer.load(directory / "tokenizer.json")
+def load_tokenizer(directory: Path, size: int) -> Tokenizer:
+    """The tokenizer of a model directory, of ``size`` tokens.
+
+    Raises:
+        InputError: It is missing, damaged, or of another model.
+    """
+    path = directory / "tokenizer.json"
+    tokenizer = Tokenizer.load(path)
+    if len(tokenizer) != size:
+        raise InputError(
+            f"{path}: does not fit its config.json: it has {len(tokenizer)} tokens, not {size}; "
+            f"copy the model again or train it anew"
+        )
+    return tokenizer
 
 
 def _packed(name: str, tensor: Tensor, storage: Storage) -> dict[str, Tensor]:

@@ -26,13 +26,17 @@ class Result:
     alternatives: tuple["Result", ...] = ()
 
 
-def make_result(hypotheses: Sequence[Hypothesis], tokenizer: Tokenizer, prefix: str = "") -> Result:
-    """The first hypothesis as a result, the others as its alternatives, each text after ``prefix``."""
-    first, *others = (_one(hypothesis, tokenizer, prefix) for hypothesis in hypotheses)
+def make_result(hypotheses: Sequence[Hypothesis], tokenizer: Tokenizer, prompt: Sequence[int] = ()) -> Result:
+    """The first hypothesis as a result, the others as its alternatives.
+
+    Their texts are what the hypothesis adds to the text of ``prompt``, the tokens it continues.
+    """
+    first, *others = (_one(hypothesis, tokenizer, prompt) for hypothesis in hypotheses)
     return Result(first.text, first.score, first.tokens, first.log_probabilities, tuple(others))
 
 
-def _one(hypothesis: Hypothesis, tokenizer: Tokenizer, prefix: str) -> Result:
+def _one(hypothesis: Hypothesis, tokenizer: Tokenizer, prompt: Sequence[int]) -> Result:
     pieces = tokenizer.pieces([*hypothesis.tokens, *[tokenizer.EOS] * hypothesis.finished])
-    text = prefix + tokenizer.decode(hypothesis.tokens)
+    # Decoded together: whether a space stands before a word depends on whether something else does.
+    text = tokenizer.decode([*prompt, *hypothesis.tokens])[len(tokenizer.decode(prompt)) :]
     return Result(text, hypothesis.score, tuple(pieces), hypothesis.log_probabilities)

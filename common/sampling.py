@@ -28,7 +28,7 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < float("inf"):
-            raise ValueError(f"temperature must be 0 or more, got {self.temperature}")
+            raise ValueError(f"temperature must be a finite number of 0 or more, got {self.temperature}")
         if self.top_k is not None and self.top_k < 0:
             raise ValueError(f"top_k must be 0 or more, got {self.top_k}")
         if self.top_p is not None and not 0 <= self.top_p <= 1:
@@ -49,7 +49,7 @@ def keep_top_k(logits: Tensor, k: int) -> Tensor:
 
 def keep_top_p(logits: Tensor, p: float) -> Tensor:
     """Keep each row's fewest most likely tokens whose probabilities sum to at least p, always one."""
-    values, tokens = logits.sort(-1, descending=True)
+    values, tokens = logits.sort(stable=True, dim=-1, descending=True)
     probabilities = values.softmax(-1)
     # A token is dropped when those before it are already enough.
     enough = probabilities.cumsum(-1) - probabilities >= p
@@ -71,15 +71,17 @@ def draw(logits: Tensor, sampling: Sampling, uniform: Tensor) -> Tensor:
     Returns:
         Tokens, int64, (batch,).
     """
-    # 64 bits: otherwise the rounding of a sum over a large vocabulary would favour some tokens.
     if sampling.temperature == 0 or sampling.top_k == 1:
         return logits.argmax(-1)
-    logits = logits.double() / sampling.temperature
+    # 64 bits: otherwise the rounding of a sum over a large vocabulary would favour some tokens. On the
+    # processor, as not every accelerator has them. The highest becomes 0, so that no temperature overflows.
+    logits, device = logits.to("cpu", torch.float64), logits.device
+    logits = (logits - logits.amax(-1, keepdim=True)) / sampling.temperature
     if sampling.top_k:
         logits = keep_top_k(logits, sampling.top_k)
     if sampling.top_p is not None and sampling.top_p < 1:
         logits = keep_top_p(logits, sampling.top_p)
     cumulative = logits.softmax(-1).cumsum(-1)
     # Just below the total even after rounding, so that a token of probability 0 is never drawn.
-    target = uniform.double().unsqueeze(-1).clamp(max=1 - 1e-12) * cumulative[..., -1:]
-    return torch.searchsorted(cumulative, target, right=True).squeeze(-1)
+    target = uniform.to(cumulative).unsqueeze(-1).clamp(max=1 - 1e-12) * cumulative[..., -1:]
+    return torch.searchsorted(cumulative, target, right=True).squeeze(-1).to(device)

@@ -1,27 +1,22 @@
-"""The training loop, written once for captioners, translators and language models."""
+"""A model in training, written once for captioners, translators and language models."""
 
-import ctypes
 import json
 import math
 import os
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from tqdm import tqdm
 
+from common.device import choose_device, choose_precision, keep_freed_memory
 from common.errors import InputError
 from common.loss import Loss
-
-B = TypeVar("B")
-B_contra = TypeVar("B_contra", contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -62,64 +57,16 @@ class TrainingConfig:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
-
-class Trainable(Protocol[B_contra]):
-    """What the loop needs of a model, beside being an ``nn.Module``."""
-
-    def loss(self, batch: B_contra, label_smoothing: float) -> Loss:
-        """The loss of one batch."""
-        ...
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What a validation found: figures to report, the one to maximise, and some output to read."""
-
-    figures: dict[str, float]
-    quality: float
-    samples: tuple[str, ...] = ()
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of that name; ``"auto"`` takes a GPU where there is one.
-
-    Raises:
-        InputError: This machine has no such device.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device {name}: not available on this machine; use cpu") from error
-    return torch.device(name)
-
-
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """The type to compute products in; ``"auto"`` takes bfloat16 where it is native and so faster."""
-    if name != "auto":
-        return torch.bfloat16 if name == "bfloat16" else torch.float32
-    if device.type == "cpu":
-        has = torch.cpu.get_capabilities()
-        native = has.get("avx512_bf16", False) or has.get("amx_bf16", False) or has.get("bf16", False)
-    else:
-        native = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return torch.bfloat16 if native else torch.float32
-
-
-def keep_freed_memory() -> None:
-    """Ask glibc not to return large buffers to the system: each step needs the same ones again.
-
-    Otherwise every step pays for fresh pages, which here took a sixth of the time.
-    Does nothing where the C library has no ``mallopt``.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):
-        return
-    trim_threshold, mmap_threshold = -1, -3
-    mallopt(trim_threshold, 2**30)
-    mallopt(mmap_threshold, 2**30)
+    def __post_init__(self) -> None:
+        least = {"epochs": 1, "warmup_steps": 0, "weight_decay": 0, "gradient_clip": 0}
+        for name, lowest in (least | {"patience": 0, "save_minutes": 0, "threads": 0}).items():
+            if not getattr(self, name) >= lowest:
+                raise ValueError(f"{name} must be at least {lowest}, got {getattr(self, name)}")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
+        for name in ("final_learning_rate", "label_smoothing", "average_decay"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
 
 
 class Training:
@@ -128,8 +75,9 @@ class Training:
     def __init__(self, model: nn.Module, config: TrainingConfig, total_steps: int) -> None:
         """Start training those parameters of ``model`` that require a gradient.
 
-        A model whose parts learn at different speeds has a method
-        ``learning_rate_scales() -> dict[str, float]`` from prefixes of names to factors.
+        The model has a method ``loss(batch, label_smoothing) -> Loss``. One whose parts learn at
+        different speeds also has ``learning_rate_scales() -> dict[str, float]``, from prefixes
+        of their names to factors.
         """
         self.model, self.config, self.total_steps = model, config, total_steps
         self.device = choose_device(config.device)
@@ -169,7 +117,7 @@ class Training:
         """Learn from one batch.
 
         Raises:
-            InputError: The loss is no longer a number.
+            InputError: The loss or its gradient is no longer a number.
         """
         rate = self.learning_rate()
         for group in self.optimizer.param_groups:
@@ -177,15 +125,15 @@ class Training:
         self.model.train()
         with self.autocast():
             loss: Loss = self.model.loss(batch, self.config.label_smoothing)  # type: ignore[operator]
-        if not math.isfinite(loss.nats):
-            raise InputError(
-                f"training diverged at step {self.step_number} (the loss is {loss.nats}): lower "
-                f"training.learning_rate or raise training.warmup_steps, and --resume"
-            )
         self.optimizer.zero_grad(set_to_none=True)
-        loss.objective.backward()
-        if self.config.gradient_clip:
-            nn.utils.clip_grad_norm_(self.parameters.values(), self.config.gradient_clip)
+        loss.objective.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.parameters.values(), self.config.gradient_clip or math.inf)
+        if not (math.isfinite(loss.nats) and math.isfinite(norm)):
+            raise InputError(
+                f"training diverged at step {self.step_number} (the loss is {loss.nats}, the norm of its "
+                f"gradient {norm:.3g}): lower training.learning_rate or raise training.warmup_steps, "
+                f"and --resume"
+            )
         self.optimizer.step()
         self.step_number += 1
         # Early on the average is short, so that it does not drag the random start along.
@@ -209,10 +157,13 @@ class Training:
         finally:
             self._exchange()
 
+    @torch.no_grad()
     def _exchange(self) -> None:
-        if self.config.average_decay:
-            for name, parameter in self.parameters.items():
-                parameter.data, self.averages[name] = self.averages[name], parameter.data
+        # In place: on a GPU the weights of a recurrent layer are to stay together in memory.
+        for name, parameter in self.parameters.items():
+            weights = parameter.clone()
+            parameter.copy_(self.averages[name])
+            self.averages[name].copy_(weights)
 
     def save(self, directory: Path, progress: dict[str, Any]) -> None:
         """Write all that :meth:`load` needs; ``progress`` is the caller's own, fit for JSON."""
@@ -236,8 +187,6 @@ class Training:
         Raises:
             InputError: There is no such file, or it is of another model.
         """
-        from safetensors import SafetensorError, safe_open
-
         path = directory / "training.safetensors"
         try:
             with safe_open(path, "pt") as file:
@@ -246,105 +195,22 @@ class Training:
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise InputError(f"{path}: no checkpoint to resume from; train without --resume") from error
         try:
-            with torch.no_grad():
-                for name, parameter in self.parameters.items():
-                    parameter.copy_(tensors[f"weight:{name}"])
-                    self.averages[name].copy_(tensors[f"average:{name}"])
-                    self.optimizer.state[parameter] = {
-                        key: tensors[f"optimizer:{key}:{name}"].to(
-                            parameter.device if key != "step" else "cpu"
-                        )
-                        for key in ("step", "exp_avg", "exp_avg_sq")
-                    }
+            for name, parameter in self.parameters.items():
+                self._restore(name, parameter, tensors)
         except (KeyError, RuntimeError) as error:
             raise InputError(f"{path}: the checkpoint is of a model of another shape: {error}") from error
         torch.set_rng_state(tensors["random"])
         self.step_number = int(progress["step"])
         return progress
 
-
-def train(
-    training: Training,
-    batches: Callable[[int], Sequence[Any]],
-    directory: Path,
-    *,
-    validate: Callable[[], Validation],
-    keep: Callable[[Path], None],
-    resume: bool = False,
-    report: Callable[[str], None] = lambda line: None,
-) -> float:
-    """Train to the end of the last epoch; returns the best validation's quality.
-
-    Args:
-        training: The model in training.
-        batches: The batches of an epoch, always the same for the same number.
-        directory: Where to write ``metrics.jsonl``, the checkpoint and the best model, ``best``.
-        validate: Called after each epoch with the averaged weights in the model.
-        keep: Saves the model as it is into a directory.
-        resume: Go on from the checkpoint in ``directory``.
-        report: Takes a line for the person who waits.
-    """
-    config = training.config
-    directory.mkdir(parents=True, exist_ok=True)
-    progress: dict[str, Any] = {
-        "epoch": 0,
-        "position": 0,
-        "best": -math.inf,
-        "best_epoch": 0,
-        "nats": 0.0,
-        "tokens": 0,
-    }
-    if resume:
-        progress = training.load(directory)
-    while progress["epoch"] < config.epochs:
-        _train_epoch(training, batches(progress["epoch"]), progress, directory)
-        with training.averaged(), torch.inference_mode(), training.autocast():
-            validation = validate()
-        progress["epoch"] += 1
-        if validation.quality > progress["best"]:
-            progress["best"], progress["best_epoch"] = validation.quality, progress["epoch"]
-            with training.averaged():
-                keep(directory / "best")
-        figures = {"train_loss": progress["nats"] / max(1, progress["tokens"]), **validation.figures}
-        record = {
-            "epoch": progress["epoch"],
-            "step": training.step_number,
-            **figures,
-            "samples": validation.samples,
-        }
-        with (directory / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
-        report("\n  ".join([f"epoch {progress['epoch']}: {shown}", *validation.samples]))
-        progress |= {"position": 0, "nats": 0.0, "tokens": 0}
-        training.save(directory, progress)
-        if config.patience and progress["epoch"] - progress["best_epoch"] >= config.patience:
-            report(f"no better for {config.patience} epochs: stopping")
-            break
-    return float(progress["best"])
-
-
-def _train_epoch(
-    training: Training, batches: Sequence[Any], progress: dict[str, Any], directory: Path
-) -> None:
-    """Learn from the batches of one epoch that ``progress`` has not counted yet."""
-    saved = time.monotonic()
-    bar = tqdm(
-        initial=progress["position"],
-        total=len(batches),
-        desc=f"epoch {progress['epoch'] + 1}/{training.config.epochs}",
-        unit="batch",
-        disable=None,
-        file=sys.stderr,
-    )
-    with bar:
-        for position in range(progress["position"], len(batches)):
-            loss = training.step(batches[position])
-            progress["nats"] += loss.nats
-            progress["tokens"] += loss.tokens
-            progress["position"] = position + 1
-            bar.set_postfix(loss=f"{loss.nats / loss.tokens:.3f}", refresh=False)
-            bar.update()
-            if time.monotonic() - saved > 60 * training.config.save_minutes:
-                training.save(directory, progress)
-                saved = time.monotonic()
+    @torch.no_grad()
+    def _restore(self, name: str, parameter: nn.Parameter, tensors: dict[str, Tensor]) -> None:
+        parameter.copy_(tensors[f"weight:{name}"])
+        self.averages[name].copy_(tensors[f"average:{name}"])
+        if f"optimizer:step:{name}" not in tensors:  # a parameter that no loss has depended on yet
+            return
+        self.optimizer.state[parameter] = {"step": tensors[f"optimizer:step:{name}"].to(parameter.device)}
+        for key in ("exp_avg", "exp_avg_sq"):
+            # Of the parameter's own memory format: the fused optimizer goes through both side by side.
+            moment = torch.empty_like(parameter)
+            self.optimizer.state[parameter][key] = moment.copy_(tensors[f"optimizer:{key}:{name}"])

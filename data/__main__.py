@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             for file in flickr8k():
                 archive = download(file, options.folder)
-                unpack(archive, options.folder)
+                unpack(archive, options.folder, {"Flicker8k_Dataset": "images"})  # its authors' spelling
                 print(archive, flush=True)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

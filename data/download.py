@@ -74,8 +74,13 @@ def download(file: RemoteFile, folder: Path) -> Path:
     )
 
 
-def unpack(archive: Path, folder: Path) -> None:
+def unpack(archive: Path, folder: Path, renamed: dict[str, str] | None = None) -> None:
     """Extract a zip archive, without what is there already and without macOS's extra files.
+
+    Args:
+        archive: The archive.
+        folder: Where its files go.
+        renamed: New names for folders at its top.
 
     Raises:
         InputError: If the archive is damaged.
@@ -83,6 +88,9 @@ def unpack(archive: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as members:
             for member in members.infolist():
+                top, _, rest = member.filename.partition("/")
+                if rest:
+                    member.filename = f"{(renamed or {}).get(top, top)}/{rest}"
                 target = folder / member.filename
                 is_there = target.is_file() and target.stat().st_size == member.file_size
                 if not is_there and not member.filename.startswith("__MACOSX"):

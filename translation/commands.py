@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.cli import Application, Command
 from common.commands import add_recipe, report, signature
-from common.decoding import add_decoding, chosen_strategy, describe
+from common.decoding import add_decoding, chosen_strategy, describe, items_at_once
 from common.errors import InputError
-from common.output import add_output, json_line, one_line, open_output
+from common.output import add_output, json_line, one_line, open_output, texts_of
 
 if TYPE_CHECKING:
     from common.result import Result
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 BUILT_IN = Path(__file__).parent / "pretrained"
 _BATCH = 512
+
+Line = tuple[str, InputError | None]
+"""A line, and what is wrong with it if that is known before translating it."""
 
 
 def _add_languages(parser: argparse.ArgumentParser) -> None:
@@ -48,12 +52,11 @@ def _translate(options: argparse.Namespace) -> int:
     strategy = chosen_strategy(options, Beam(5))
     translator = Translator.load(options.model)
     translator.check_direction(options.source, options.target)
-    lines: Iterator[str | InputError]
-    if options.text:
-        lines, batch = map(one_line, options.text), _BATCH
-    else:
-        # At a terminal each line is answered before the next is typed.
-        lines, batch = _standard_input(), 1 if sys.stdin.isatty() else _BATCH
+    if not options.text and sys.stdin is None:
+        raise InputError("standard input is closed; give the sentences as TEXT")
+    lines = ((one_line(text), None) for text in options.text) if options.text else _standard_input()
+    # At a terminal each line is answered before the next is typed.
+    batch = 1 if not options.text and sys.stdin.isatty() else _BATCH
     failed = 0
     with open_output(options.output) as file:
         results = translate_all(translator, lines, options.source, options.target, strategy, batch)
@@ -64,29 +67,24 @@ def _translate(options: argparse.Namespace) -> int:
             if options.format == "jsonl":
                 print(json_line(_record(line, result, options.count)), file=file, flush=batch == 1)
                 continue
-            texts = (
-                [""]
-                if isinstance(result, InputError)
-                else [result.text, *(a.text for a in result.alternatives)]
-            )
             # As many lines for each sentence as were asked for, so that a reader can count on it.
-            for text in texts + [""] * (options.count - len(texts)):
-                print(one_line(text), file=file, flush=batch == 1)
+            print(*texts_of(result, options.count), sep="\n", file=file, flush=batch == 1)
     return 1 if failed else 0
 
 
-def _standard_input() -> Iterator[str | InputError]:
-    """The lines of standard input; one that is not UTF-8 comes as its error."""
+def _standard_input() -> Iterator[Line]:
+    """The lines of standard input; one that is not UTF-8 comes with its error."""
     for line in sys.stdin.buffer:
         try:
-            yield line.decode("utf-8").rstrip("\r\n").removeprefix("\ufeff")
+            yield line.decode("utf-8-sig").removesuffix("\n").removesuffix("\r"), None
         except UnicodeDecodeError:
-            yield InputError("not UTF-8; convert the input first, for instance with iconv")
+            error = InputError("not UTF-8; convert the input first, for instance with iconv")
+            yield one_line(line.decode(errors="replace")), error
 
 
 def translate_all(
     translator: Translator,
-    lines: Iterator[str | InputError],
+    lines: Iterable[Line],
     source: str,
     target: str,
     strategy: Strategy,
@@ -94,24 +92,26 @@ def translate_all(
 ) -> Iterator[tuple[str, Result | InputError]]:
     """Translate any number of lines, some at a time, each result beside its line, in order.
 
-    A line that is an error already, or that is too long, has the error as its result.
+    A line that has an error already, or that is too long, has the error as its result.
     """
-    first = 0
-    while batch := list(islice(lines, batch_size)):
-        checked: list[str | InputError] = []
-        for line in batch:
-            try:
-                if isinstance(line, str):
-                    translator.source_ids([line], target)
-                checked.append(line)
-            except InputError as error:
-                checked.append(error)
-        good = ["" if isinstance(line, InputError) else line for line in checked]
+    remaining, size, first = iter(lines), items_at_once(strategy, batch_size), 0
+    while batch := list(islice(remaining, size)):
+        errors = [error or _problem(translator, line, target) for line, error in batch]
+        # What cannot be translated keeps its place as an empty line: samples depend on the number of a line.
+        good = ["" if error else line for (line, _), error in zip(batch, errors, strict=True)]
         results = translator.translate(good, source, target, strategy, items=range(first, first + len(good)))
-        for line, each, result in zip(batch, checked, results, strict=True):
-            text = "" if isinstance(line, InputError) else line
-            yield text, each if isinstance(each, InputError) else result
+        for (line, _), error, result in zip(batch, errors, results, strict=True):
+            yield line, error or result
         first += len(batch)
+
+
+def _problem(translator: Translator, line: str, target: str) -> InputError | None:
+    """Why the model cannot take the line; None if it can."""
+    try:
+        translator.source_ids([line], target)
+    except InputError as error:
+        return error
+    return None
 
 
 def _record(line: str, result: Result | InputError, count: int) -> dict[str, Any]:
@@ -156,19 +156,20 @@ def _evaluate(options: argparse.Namespace) -> int:
         raise InputError(f"{options.source_file}: empty; give a file of one sentence a line")
     translator = Translator.load(options.model)
     translator.check_direction(options.source, options.target)
-    results = translate_all(translator, iter(sources), options.source, options.target, strategy)
+    results = translate_all(
+        translator, [(line, None) for line in sources], options.source, options.target, strategy
+    )
     written, failed = [], 0
-    for number, (_, result) in enumerate(
-        tqdm(results, total=len(sources), unit="line", disable=None), start=1
-    ):
-        if isinstance(result, InputError):
-            # It counts as an empty translation: leaving it out would flatter the model.
-            failed += 1
-            report(f"error: {options.source_file}, line {number}: {result}")
-        written.append("" if isinstance(result, InputError) else result.text)
-    if options.output:
-        with open_output(options.output) as file:
-            print("\n".join(written), file=file)
+    with open_output(options.output) if options.output else nullcontext() as file:
+        bar = tqdm(results, total=len(sources), unit="line", disable=None)
+        for number, (_, result) in enumerate(bar, start=1):
+            if isinstance(result, InputError):
+                failed += 1
+                report(f"error: {options.source_file}, line {number}: {result}")
+            # An error counts as an empty translation: leaving it out would flatter the model.
+            written += texts_of(result, 1)
+            if file:
+                print(written[-1], file=file)
     print(translation_scores(written, [[reference] for reference in references]))
     print(f"{len(written)} sentences|{describe(strategy)}|model:{signature(options.model or BUILT_IN)}")
     return 1 if failed else 0
@@ -176,7 +177,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from common.config import build, read_recipe
-    from translation.training import TranslatorRecipe, train_translator
+    from translation.recipe import TranslatorRecipe
+    from translation.training import train_translator
 
     recipe = build(TranslatorRecipe, read_recipe(options.config, options.set), str(options.config))
     print(train_translator(recipe, resume=options.resume, report=report))

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from common.config import as_values, build
 from common.decoder import Decoder, DecoderConfig, DecoderState
+from common.device import choose_device
 from common.errors import InputError
 from common.loss import Loss, sequence_loss
 from common.model_directory import Storage, load_tokenizer, load_weights, read_config, save_model
 from common.result import Result, make_result
 from common.search import Beam, Strategy, decode
 from common.tokenizer import Tokenizer
-from common.training import choose_device
 from data.batches import bucket, pad
 from translation.encoder import EncoderConfig, SentenceEncoder
 
@@ -85,7 +85,7 @@ class Translator(nn.Module):
         """
         directory = Path(directory or BUILT_IN)
         config = build(TranslatorConfig, read_config(directory, KIND), f"{directory}/config.json")
-        translator = cls(config, load_tokenizer(directory))
+        translator = cls(config, load_tokenizer(directory, config.decoder.vocabulary_size))
         load_weights(directory, translator)
         return translator.eval().to(choose_device(device))
 
@@ -111,8 +111,10 @@ class Translator(nn.Module):
             self.decoder, state, target, padding=Tokenizer.PAD, label_smoothing=label_smoothing
         )
 
-    @overload
-    def translate(self, text: str, source: str, target: str, strategy: Strategy = ...) -> Result: ...
+    @overload  # a str is a sequence of str too, but then comes first
+    def translate(  # type: ignore[overload-overlap]
+        self, text: str, source: str, target: str, strategy: Strategy = ...
+    ) -> Result: ...
     @overload
     def translate(
         self,
@@ -153,15 +155,15 @@ class Translator(nn.Module):
         if isinstance(text, str):
             return self.translate([text], source, target, strategy)[0]
         self.check_direction(source, target)
-        ids = self.source_ids(text, target)
         numbers = range(len(text)) if items is None else items
         results = [Result("")] * len(text)
-        filled = [index for index, sentence in enumerate(text) if sentence.strip()]
+        filled = [row for row, sentence in enumerate(text) if sentence.strip()]
+        ids = self.source_ids([text[row] for row in filled], target)
         # Padded states of a beam are the largest thing in memory: 4,096 source tokens at a time.
-        for batch in bucket([len(ids[index]) for index in filled], tokens_per_batch=4096, shuffle_seed=None):
-            rows = [filled[place] for place in batch]
+        for places in bucket([len(each) for each in ids], tokens_per_batch=4096, shuffle_seed=None):
+            rows = [filled[place] for place in places]
             translated = self._translate_batch(
-                [ids[row] for row in rows], target, strategy, [numbers[row] for row in rows]
+                [ids[place] for place in places], target, strategy, [numbers[row] for row in rows]
             )
             for row, result in zip(rows, translated, strict=True):
                 results[row] = result

@@ -1,0 +1,72 @@
+"""Recurrent layers: the same whatever way a sequence is cut; dropout along it."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from common.recurrence import CELLS, Recurrence, SequenceDropout
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("lengths", [[1] * 6, [2, 4], [5, 1]])
+def test_chunks_are_the_whole(cell, lengths):
+    layer, inputs = Recurrence(cell, 3, 4), torch.randn(2, 6, 3)
+    whole, after = layer(inputs)
+    hidden, outputs = None, []
+    for chunk in inputs.split(lengths, 1):
+        output, hidden = layer(chunk, hidden)
+        outputs.append(output)
+    assert_close(torch.cat(outputs, 1), whole)
+    assert_close(hidden, after)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_zeros_are_the_default_state_and_shapes_are_as_promised(cell):
+    layer, inputs = Recurrence(cell, 3, 4), torch.randn(2, 6, 3)
+    outputs, hidden = layer(inputs, (torch.zeros(1, 2, 4),) * layer.states)
+    assert_close(outputs, layer(inputs)[0])
+    assert outputs.shape == (2, 6, 4)
+    assert [part.shape for part in hidden] == [(1, 2, 4)] * layer.states
+    assert_close(hidden[0][0], outputs[:, -1])
+
+
+def test_forget_gate_starts_open():
+    layer = Recurrence("lstm", 3, 4)
+    for parameter in layer.layer.parameters():
+        if parameter.ndim == 2:
+            torch.nn.init.zeros_(parameter)
+    torch.nn.init.zeros_(layer.layer.bias_hh_l0)
+    _, (_, before) = layer(torch.zeros(1, 1, 3), (torch.zeros(1, 1, 4), torch.zeros(1, 1, 4)))
+    _, (_, after) = layer(torch.zeros(1, 1, 3), (torch.zeros(1, 1, 4), torch.ones(1, 1, 4)))
+    assert_close(after - before, torch.full((1, 1, 4), 1.0).sigmoid())
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_state_of_another_precision_is_taken(cell):
+    layer, inputs = Recurrence(cell, 3, 4), torch.randn(2, 6, 3)
+    _, hidden = layer(inputs[:, :3])
+    expected, _ = layer(inputs[:, 3:], hidden)
+    outputs, _ = layer(inputs[:, 3:], tuple(part.bfloat16() for part in hidden))
+    assert outputs.dtype == torch.float32
+    assert_close(outputs, expected, atol=0.02, rtol=0.02)
+
+
+def test_dropout_drops_the_same_features_at_every_position():
+    vectors = torch.rand(5, 7, 64) + 0.5
+    dropped = SequenceDropout(0.4).train()(vectors)
+    kept = dropped != 0
+    assert (kept == kept[:, :1]).all()
+    assert not (kept == kept[:1]).all()
+    assert_close(dropped[kept], vectors[kept] / 0.6)
+
+
+def test_dropout_keeps_the_mean():
+    dropped = SequenceDropout(0.3).train()(torch.ones(200, 2, 500))
+    assert dropped.mean().item() == pytest.approx(1, abs=0.01)
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.parametrize(("share", "training"), [(0.5, False), (0.0, True)])
+def test_dropout_off(share, training):
+    vectors = torch.randn(2, 3, 4)
+    assert SequenceDropout(share).train(training)(vectors) is vectors

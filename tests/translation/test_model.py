@@ -1,0 +1,202 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from common.decoder import DecoderConfig
+from common.errors import InputError
+from common.result import Result
+from common.sampling import GREEDY, Sampling
+from common.search import Beam
+from common.tokenizer import Tokenizer
+from translation.encoder import EncoderConfig
+from translation.model import TranslationBatch, Translator, TranslatorConfig
+
+SENTENCES = ["Ein Hund.", "Zwei Katzen schlafen auf dem alten Sofa.", "Ja!", "Der Hund läuft.", "Wo ist er?"]
+
+
+def translator_of(*, attention=True, cell="lstm"):
+    torch.manual_seed(1)
+    tokenizer = Tokenizer.train(
+        "byte-pair", SENTENCES, vocabulary_size=290, special_tokens=["<de>", "<en>", "<fr>"]
+    )
+    config = TranslatorConfig(
+        EncoderConfig(16, 12, 2, cell),
+        DecoderConfig(len(tokenizer), 16, 20, 2, cell, summary_size=24, memory_size=24 * attention, heads=2),
+        ("de-en", "en-de", "fr-en"),
+        maximum_length=40,
+    )
+    translator = Translator(config, tokenizer).eval()
+    with torch.no_grad():
+        translator.decoder.embedding.weight *= 3  # so that an untrained model has something to say
+    return translator
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["attention", "plain"])
+def translator(request):
+    return translator_of(attention=request.param)
+
+
+@pytest.mark.parametrize("strategy", [Beam(4), GREEDY, Sampling(seed=4), Beam(3, count=3), Sampling(count=2)])
+def test_a_batch_is_each_alone(translator, strategy):
+    together = translator.translate(SENTENCES, "de", "en", strategy)
+    for number, (sentence, expected) in enumerate(zip(SENTENCES, together, strict=True)):
+        (alone,) = translator.translate([sentence], "de", "en", strategy, items=[number])
+        assert alone.text == expected.text
+        assert alone.score == pytest.approx(expected.score, abs=1e-3)
+        assert [each.text for each in alone.alternatives] == [each.text for each in expected.alternatives]
+        assert len(alone.alternatives) == strategy.count - 1
+
+
+def test_one_sentence_gives_one_result(translator):
+    assert translator.translate(SENTENCES[1], "de", "en").text == (
+        translator.translate(SENTENCES, "de", "en")[1].text
+    )
+
+
+def test_samples_depend_on_the_number_of_the_sentence(translator):
+    first, second = translator.translate([SENTENCES[1]] * 2, "de", "en", Sampling(seed=1))
+    assert first.text != second.text
+    (again,) = translator.translate([SENTENCES[1]], "de", "en", Sampling(seed=1), items=[1])
+    assert again.text == second.text
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t \u2003", " " * 1000])
+def test_blank_sentences_stay_blank_and_in_place(translator, blank):
+    results = translator.translate([blank, SENTENCES[0], blank], "de", "en", Beam(2))
+    assert results[0] == results[2] == Result("")
+    assert results[1].text == translator.translate(SENTENCES[0], "de", "en", Beam(2)).text != ""
+
+
+def test_no_sentences(translator):
+    assert translator.translate([], "de", "en") == []
+
+
+def test_the_score_is_the_log_probability_under_the_model(translator):
+    (source,) = translator.source_ids([SENTENCES[1]], "en")
+    checked = 0
+    for seed in range(10):
+        result = translator.translate(SENTENCES[1], "de", "en", Sampling(temperature=0.7, seed=seed))
+        assert result.score == pytest.approx(sum(result.log_probabilities))
+        assert len(result.tokens) == len(result.log_probabilities)
+        finished = result.tokens[-1] == "<eos>"
+        ids = translator.tokenizer.encode(result.text) + [Tokenizer.EOS] * finished
+        if len(ids) != len(result.tokens):
+            continue  # a text may have been written with other tokens than it is encoded with
+        checked += 1
+        target = torch.tensor([[translator.tokenizer.special("<en>"), *ids]])
+        loss = translator.loss(TranslationBatch(torch.tensor([source]), torch.tensor([len(source)]), target))
+        assert result.score == pytest.approx(-loss.nats, abs=1e-3)
+    assert checked
+
+
+def batch_of(translator, *pairs, extra=0):
+    tokenizer = translator.tokenizer
+    tag = tokenizer.special("<en>")
+    sides = [
+        [[tag, *tokenizer.encode(text), Tokenizer.EOS] for text in side] for side in zip(*pairs, strict=True)
+    ]
+    lengths = [len(ids) for ids in sides[0]]
+    padded = [
+        torch.tensor([ids + [Tokenizer.PAD] * (max(map(len, side)) + extra - len(ids)) for ids in side])
+        for side in sides
+    ]
+    return TranslationBatch(padded[0], torch.tensor(lengths), padded[1])
+
+
+def test_the_loss_of_a_batch_is_that_of_its_pairs_and_padding_adds_nothing(translator):
+    pairs = [("Ein Hund.", "A dog sleeps."), ("Wo ist der alte Hund?", "Where?"), ("Ja", "Yes")]
+    alone = [translator.loss(batch_of(translator, pair)) for pair in pairs]
+    together = translator.loss(batch_of(translator, *pairs, extra=3))
+    assert together.nats == pytest.approx(sum(loss.nats for loss in alone), rel=1e-5)
+    assert together.tokens == sum(loss.tokens for loss in alone)
+
+
+def test_attention_looks_at_the_source_and_without_it_there_is_no_memory():
+    source, lengths = torch.tensor([[5, 20, 30, 2]]), torch.tensor([4])
+    assert translator_of(attention=False).start(source, lengths).memory is None
+    memory = translator_of().start(source, lengths).memory
+    assert memory is not None
+    assert memory.keys.shape == (1, 2, 4, 10)
+
+
+def test_source_and_target_begin_with_the_tag_of_the_target_language(translator):
+    (ids,) = translator.source_ids(["Ja"], "de")
+    assert ids[0] == translator.tokenizer.special("<de>")
+    assert ids[-1] == Tokenizer.EOS
+    into_english, into_german = (
+        translator.translate("Ein Hund.", source, target, GREEDY).log_probabilities
+        for source, target in (("de", "en"), ("en", "de"))
+    )
+    assert into_english != into_german
+
+
+def test_special_tokens_are_never_written(translator):
+    biased = translator_of()
+    with torch.no_grad():
+        for token in biased.tokenizer.special_tokens:
+            if token != "<eos>":
+                biased.decoder.bias[biased.tokenizer.special(token)] = 50.0
+    for strategy in (Beam(3), Sampling(temperature=3.0)):
+        written = biased.translate("Ein Hund.", "de", "en", strategy).tokens
+        assert not set(written) & (set(biased.tokenizer.special_tokens) - {"<eos>"})
+
+
+def test_the_length_is_limited():
+    translator = translator_of()
+    with torch.no_grad():
+        translator.decoder.bias[Tokenizer.EOS] = -100.0
+    result = translator.translate("Ein Hund.", "de", "en", Beam(2))
+    assert len(result.tokens) == 40
+    assert "<eos>" not in result.tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "target", "message"),
+    [
+        ("Ja", "en", "fr", r"does not translate from en to fr; it knows de-en, en-de, fr-en$"),
+        ("Ja", "xx", "en", r"does not translate from xx to en"),
+        ("x" * 38, "de", "en", r"a sentence of 41 tokens is too long, the model takes 40; split it: 'xxx"),
+    ],
+)
+def test_what_the_model_cannot_do(translator, text, source, target, message):
+    with pytest.raises(InputError, match=message):
+        translator.translate(text, source, target)
+
+
+def test_the_longest_sentence_that_fits(translator):
+    assert len(translator.source_ids(["x" * 37], "en")[0]) == 40
+    translator.translate("x" * 37, "de", "en", GREEDY)
+
+
+def test_targets_are_each_language_it_writes_once(translator):
+    assert translator.config.targets == ("en", "de")
+
+
+@pytest.mark.parametrize(("storage", "error"), [("float32", 0.0), ("bfloat16", 0.02), ("int8", 0.05)])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_saved_and_loaded(tmp_path, cell, storage, error):
+    translator = translator_of(cell=cell)
+    translator.save(tmp_path / "model", storage)
+    again = Translator.load(tmp_path / "model", device="cpu")
+    assert again.config == translator.config
+    batch = batch_of(translator, ("Ein Hund.", "A dog sleeps."), ("Wo ist er?", "Where is he?"))
+    expected = translator.loss(batch)
+    assert again.loss(batch).nats / expected.tokens == pytest.approx(
+        expected.nats / expected.tokens, abs=error, rel=0
+    )
+    if storage == "float32":
+        strategy = Beam(3, count=3)
+        assert again.translate(SENTENCES, "de", "en", strategy) == (
+            translator.translate(SENTENCES, "de", "en", strategy)
+        )
+
+
+def test_another_kind_of_model(tmp_path):
+    from common.language_model import LanguageModel, LanguageModelConfig
+
+    translator = translator_of()
+    config = LanguageModelConfig(replace(translator.config.decoder, summary_size=0, memory_size=0))
+    LanguageModel(config, translator.tokenizer).save(tmp_path / "model")
+    with pytest.raises(InputError, match="model: holds a language-model, but a translator is needed"):
+        Translator.load(tmp_path / "model")

@@ -1,0 +1,254 @@
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from common.config import as_values, build
+from common.errors import InputError
+from common.sampling import GREEDY
+from common.tokenizer import Tokenizer
+from common.training import TrainingConfig
+from data.records import SentencePair
+from data.synthetic import numbers
+from translation.model import Translator
+from translation.recipe import ModelSettings, PairFiles, TranslatorRecipe
+from translation.training import _encode, _epoch, train_translator
+
+SMALL = ModelSettings(
+    vocabulary_size=280,
+    embedding_size=16,
+    encoder_size=12,
+    encoder_layers=1,
+    decoder_size=16,
+    decoder_layers=1,
+    heads=2,
+    maximum_length=40,
+    storage="float32",
+)
+QUICK = TrainingConfig(epochs=2, warmup_steps=3, device="cpu", precision="float32", save_minutes=0.0)
+TOO_LONG = SentencePair("".join(map(chr, range(0x4E00, 0x4E40))), "one", "digits", "words")
+
+
+def write(path, pairs):
+    path.write_text("".join(f"{pair.source}\t{pair.target}\n" for pair in pairs), encoding="utf-8")
+    return path
+
+
+def files(path, **changes):
+    return PairFiles(path, "digits", "words", **({"both_ways": False} | changes))
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    pairs = numbers(70, seed=1)
+    return TranslatorRecipe(
+        output=tmp_path / "out",
+        pairs=(files(write(tmp_path / "train.tsv", pairs[:60])),),
+        validation=(files(write(tmp_path / "held-out.tsv", pairs[60:])),),
+        model=SMALL,
+        training=QUICK,
+        tokens_per_batch=300,
+    )
+
+
+@pytest.mark.parametrize(
+    ("attention", "precision", "cell"),
+    [(True, "float32", "lstm"), (True, "bfloat16", "lstm"), (False, "float32", "gru")],
+)
+def test_resumed_training_is_as_never_stopped(
+    recipe, tmp_path, kill, assert_same_run, attention, precision, cell
+):
+    whole = replace(
+        recipe,
+        model=replace(recipe.model, attention=attention, cell=cell),
+        training=replace(recipe.training, precision=precision),
+    )
+    parts = replace(whole, output=tmp_path / "parts")
+    train_translator(whole)
+    kill(3, lambda: train_translator(parts))
+    torch.rand(3)
+    best = train_translator(parts, resume=True)
+    assert_same_run(whole.output, parts.output)
+    assert Translator.load(best, device="cpu").config.directions == ("digits-words",)
+
+
+def test_another_seed_is_another_run(recipe, tmp_path):
+    train_translator(recipe)
+    other = replace(recipe, output=tmp_path / "other", training=replace(QUICK, seed=2))
+    train_translator(other)
+    assert (recipe.output / "metrics.jsonl").read_bytes() != (tmp_path / "other/metrics.jsonl").read_bytes()
+
+
+def test_both_ways_learns_and_validates_both_directions(recipe, tmp_path):
+    lines = []
+    both = replace(
+        recipe,
+        pairs=(files(recipe.pairs[0].source, both_ways=True),),
+        validation=(files(recipe.validation[0].source, both_ways=True),),
+        training=replace(QUICK, epochs=1),
+    )
+    translator = Translator.load(train_translator(both, report=lines.append), device="cpu")
+    assert translator.config.directions == ("digits-words", "words-digits")
+    assert lines[0].startswith("120 pairs, 280 byte pairs, ")
+    assert "bleu digits-words" in lines[1]
+    assert "bleu words-digits" in lines[1]
+
+
+def encoded(recipe, pairs):
+    tokenizer = Tokenizer.train(
+        "byte-pair",
+        [p.target for p in pairs],
+        vocabulary_size=300,
+        special_tokens=["<digits>", "<words>"],
+    )
+    return _encode(pairs, tokenizer, 40, recipe.pairs[0])
+
+
+def sources(batches):
+    """How often each source stands in the batches."""
+    rows = [
+        tuple(row[:length].tolist())
+        for b in batches
+        for row, length in zip(b.source, b.source_lengths, strict=True)
+    ]
+    return Counter(rows)
+
+
+def test_an_epoch_shows_each_pair_once_and_is_the_same_every_time(recipe):
+    pairs = encoded(recipe, numbers(60, seed=1))
+    epoch = _epoch([pairs], recipe, 3)
+    assert sources(epoch) == Counter(tuple(pair.source) for pair in pairs)
+    for batch, again in zip(epoch, _epoch([pairs], recipe, 3), strict=True):
+        assert torch.equal(batch.source, again.source)
+        assert torch.equal(batch.target, again.target)
+    assert max(max(batch.source.numel(), batch.target.numel()) for batch in epoch) <= 300
+    other = _epoch([pairs], recipe, 4)
+    assert [batch.source.tolist() for batch in epoch] != [batch.source.tolist() for batch in other]
+
+
+def test_source_and_target_stay_together(recipe):
+    pairs = encoded(recipe, numbers(60, seed=1))
+    target_of = {tuple(pair.source): pair.target for pair in pairs}
+    for batch in _epoch([pairs], recipe, 0):
+        for source, length, target in zip(batch.source, batch.source_lengths, batch.target, strict=True):
+            expected = target_of[tuple(source[:length].tolist())]
+            assert target[: len(expected)].tolist() == expected
+            assert set(target[len(expected) :].tolist()) <= {Tokenizer.PAD}
+
+
+def test_a_share_is_drawn_anew_for_each_epoch(recipe):
+    pairs = encoded(recipe, numbers(60, seed=1))
+    some = replace(recipe, pairs=(files(Path("a"), share=0.25), files(Path("b"))))
+    first, second = (sources(_epoch([pairs, pairs], some, epoch)) for epoch in (0, 1))
+    assert first.total() == second.total() == 75
+    drawn = {row for row, count in first.items() if count == 2}
+    assert len(drawn) == 15
+    assert drawn != {row for row, count in second.items() if count == 2}
+
+
+def test_pairs_that_are_too_long_are_left_out(recipe, tmp_path):
+    lines = []
+    short = numbers(20, seed=1)
+    path = write(tmp_path / "mixed.tsv", [TOO_LONG, *short])
+    best = train_translator(
+        replace(recipe, pairs=(files(path),), validation=(files(path),), training=replace(QUICK, epochs=1)),
+        report=lines.append,
+    )
+    assert lines[0].startswith("20 pairs")
+    assert Translator.load(best, device="cpu").translate(short[0].source, "digits", "words").tokens
+
+
+def test_nothing_but_long_pairs(recipe, tmp_path):
+    path = write(tmp_path / "long.tsv", [TOO_LONG])
+    for changes in ({"pairs": (files(path),)}, {"validation": (files(path),)}):
+        with pytest.raises(InputError, match=r"long\.tsv: all pairs are longer than 40 tokens; raise model"):
+            train_translator(replace(recipe, **changes))
+
+
+def test_a_validation_that_cannot_be_learned(recipe):
+    turned = PairFiles(recipe.validation[0].source, "words", "digits", both_ways=False)
+    with pytest.raises(
+        InputError, match="validation is words-digits, which no training pairs are; there are d"
+    ):
+        train_translator(replace(recipe, validation=(turned,)))
+
+
+def test_missing_data(recipe, tmp_path):
+    with pytest.raises(InputError, match=r"nowhere\.tsv does not exist"):
+        train_translator(replace(recipe, pairs=(files(tmp_path / "nowhere.tsv"),)))
+
+
+PAIR = {"source": "a", "source_language": "de", "target_language": "en"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"pairs": []}, r"pairs must have at least one entry"),
+        ({"validation": []}, r"validation must have at least one entry"),
+        ({"pairs": [PAIR | {"share": 0.0}]}, r"pairs\[0\]: share must be above 0 and at most 1, got 0\.0"),
+        ({"pairs": [PAIR | {"share": 1.5}]}, r"pairs\[0\]: share must be above 0 and at most 1, got 1\.5"),
+        (
+            {"pairs": [PAIR | {"source_language": "pt-BR"}]},
+            r"pairs\[0\]: source_language must be letters, dig",
+        ),
+        ({"pairs": [PAIR | {"target_language": ""}]}, r"pairs\[0\]: target_language must be letters, digits"),
+        ({"tokens_per_batch": 0}, r"tokens_per_batch must be at least 1, got 0"),
+        ({"validation_sentences": 0}, r"validation_sentences must be at least 1, got 0"),
+        ({"model": {"heads": 3}}, r"model: heads must divide the hidden size 512, got 3"),
+        ({"model": {"encoder_layers": 0}}, r"model: layers must be at least 1, got 0"),
+        (
+            {"model": {"storage": "int4"}},
+            r"model: storage must be 'float32' or 'bfloat16' or 'int8', got 'int4'",
+        ),
+    ],
+)
+def test_wrong_recipes(settings, message):
+    values = {"output": "out", "pairs": [PAIR], "validation": [PAIR]} | settings
+    with pytest.raises(InputError, match=f"^recipe: {message}"):
+        build(TranslatorRecipe, values, "recipe")
+
+
+def test_a_recipe_comes_back_from_its_values(recipe):
+    assert build(TranslatorRecipe, as_values(recipe), "recipe") == recipe
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("attention", "epochs"), [(True, 25), (False, 40)], ids=["attention", "plain"])
+def test_numbers_are_learned(tmp_path, attention, epochs):
+    """Digits to words, on three-digit numbers that were never shown; all words occur in what was."""
+    pairs = numbers(1000, seed=1)
+    short = [pair for pair in pairs if len(pair.source) < 3]
+    long = [pair for pair in pairs if len(pair.source) == 3]
+    held_out = long[-200:]
+    recipe = TranslatorRecipe(
+        output=tmp_path / "out",
+        pairs=(files(write(tmp_path / "train.tsv", short + long[:-200])),),
+        validation=(files(write(tmp_path / "held-out.tsv", held_out)),),
+        model=replace(
+            SMALL,
+            vocabulary_size=300,
+            embedding_size=64,
+            encoder_size=48,
+            decoder_size=96,
+            attention=attention,
+            dropout=0.1,
+        ),
+        training=TrainingConfig(
+            epochs=epochs,
+            learning_rate=4e-3,
+            warmup_steps=20,
+            label_smoothing=0.0,
+            average_decay=0.99,
+            device="cpu",
+            precision="float32",
+        ),
+        tokens_per_batch=600,
+        validation_sentences=20,
+    )
+    translator = Translator.load(train_translator(recipe), device="cpu")
+    results = translator.translate([pair.source for pair in held_out], "digits", "words", GREEDY)
+    right = sum(result.text == pair.target for result, pair in zip(results, held_out, strict=True))
+    assert right >= 0.99 * len(held_out)
