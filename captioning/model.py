@@ -123,10 +123,6 @@ class Captioner(nn.Module):
         enabled = torch.is_autocast_enabled(self.device.type)
         return torch.get_autocast_dtype(self.device.type) if enabled else torch.float32
 
-    def learning_rate_scales(self) -> dict[str, float]:
-        """The pretrained stage is to change far less than what starts from nothing."""
-        return {"encoder.": 0.05}
-
     @overload  # a str is a sequence of str too, but then comes first
     def caption(  # type: ignore[overload-overlap]
         self, photograph: Photograph, strategy: Strategy = ..., *, language: str | None = ...
@@ -211,6 +207,7 @@ class Captioner(nn.Module):
             strategy,
             eos=Tokenizer.EOS,
             max_length=self.config.maximum_length,
+            min_length=1,
             forbidden=never,
             items=items,
         )

@@ -60,6 +60,8 @@ class ModelSettings:
         pool_pads_end: See :class:`~captioning.encoder.ImageEncoderConfig`.
         image_size: Side of the square that photographs are squashed to.
         train_last_stage: Whether the ResNet's last stage learns too.
+        last_stage_rate: Its learning rate as a share of that of the rest: being pretrained, it
+            is to change far less than what starts from nothing.
         vocabulary_size: Of the byte pairs.
         embedding_size: Size of a word vector.
         decoder_size: Size of each layer of the decoder.
@@ -78,6 +80,7 @@ class ModelSettings:
     pool_pads_end: bool = False
     image_size: int = 224
     train_last_stage: bool = True
+    last_stage_rate: float = 0.05
     vocabulary_size: int = 4000
     embedding_size: int = 256
     decoder_size: int = 512
@@ -90,6 +93,8 @@ class ModelSettings:
     storage: Storage = "bfloat16"
 
     def __post_init__(self) -> None:
+        if not 0 <= self.last_stage_rate <= 1:
+            raise ValueError(f"last_stage_rate must be from 0 to 1, got {self.last_stage_rate}")
         self.captioner(self.vocabulary_size, ())  # so that a wrong shape is refused when the recipe is read
 
     def captioner(self, vocabulary_size: int, languages: tuple[str, ...]) -> CaptionerConfig:

@@ -35,18 +35,14 @@ def train_captioner(
     torch.manual_seed(config.seed)
     records, held_out = recipe.data.read(), recipe.validation.read()
     languages = tuple(dict.fromkeys(record.language for record in records))
-    tokenizer = Tokenizer.train(
-        "byte-pair",
-        (caption for record in records for caption in record.captions),
-        vocabulary_size=recipe.model.vocabulary_size,
-        special_tokens=[f"<{language}>" for language in languages],
-    )
+    tokenizer = _train_tokenizer(records, languages, recipe.model.vocabulary_size)
     captioner = Captioner(recipe.model.captioner(len(tokenizer), languages), tokenizer).to(device)
     captioner.encoder.load_pretrained(recipe.model.weights)
     if recipe.model.train_last_stage:
         captioner.encoder.train_last_stage()
     captions = TrainingCaptions(records, tokenizer, recipe)
-    training = Training(captioner, config, config.epochs * len(captions.plan(0)))
+    scales = {"encoder.": recipe.model.last_stage_rate}
+    training = Training(captioner, config, config.epochs * len(captions.plan(0)), scales)
     images = [record.image for record in records + held_out]
     features = cached_features(captioner.encoder, images, recipe.features, training.autocast())
     weights = sum(parameter.numel() for parameter in captioner.parameters())
@@ -61,6 +57,16 @@ def train_captioner(
         report=report,
     )
     return recipe.output / "best"
+
+
+def _train_tokenizer(records: Sequence[CaptionedImage], languages: Sequence[str], size: int) -> Tokenizer:
+    """The byte pairs of the captions, with a tag for each language."""
+    return Tokenizer.train(
+        "byte-pair",
+        (caption for record in records for caption in record.captions),
+        vocabulary_size=size,
+        special_tokens=[f"<{language}>" for language in languages],
+    )
 
 
 class TrainingCaptions:

@@ -1,6 +1,6 @@
 """Training a language model from a recipe."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -47,6 +47,15 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         self.language_model(1)  # so that a wrong shape is refused when the recipe is read
+
+    def tokenizer(self, text: str) -> Tokenizer:
+        """The tokenizer of what ``text`` is made of. Raises InputError as :meth:`Tokenizer.train` does."""
+        return Tokenizer.train(
+            self.tokens,
+            [text],
+            vocabulary_size=self.vocabulary_size or None,
+            minimum_count=self.minimum_count,
+        )
 
     def language_model(self, vocabulary_size: int) -> LanguageModelConfig:
         """The language model's full shape."""
@@ -112,12 +121,7 @@ def train_language_model(
     torch.manual_seed(config.seed)
     cut = len(text) - round(len(text) * recipe.validation_share)
     learned, held_out = text[:cut], text[cut:]
-    tokenizer = Tokenizer.train(
-        recipe.model.tokens,
-        [learned],
-        vocabulary_size=recipe.model.vocabulary_size or None,
-        minimum_count=recipe.model.minimum_count,
-    )
+    tokenizer = recipe.model.tokenizer(learned)
     ids = tokenizer.encode(learned)
     if len(ids) < 2 * recipe.window or not held_out:
         raise InputError(
@@ -128,18 +132,10 @@ def train_language_model(
     weights = sum(parameter.numel() for parameter in model.parameters())
     report(f"{len(ids):,} tokens, {len(tokenizer):,} different, {weights / 1e6:.1f} million weights")
 
-    def batches(epoch: int) -> list[Tensor]:
-        random = Random(f"{config.seed}/{epoch}")
-        # Each epoch cuts elsewhere, so that no place is always the first of its window.
-        windows = windows_of(ids, recipe.window, random.randrange(recipe.window))
-        random.shuffle(windows)
-        size = recipe.windows_per_batch
-        return [torch.tensor(windows[start : start + size]) for start in range(0, len(windows), size)]
-
-    training = Training(model, config, config.epochs * len(batches(0)))
+    training = Training(model, config, config.epochs * len(_epoch(ids, recipe, 0)))
     train(
         training,
-        batches,
+        lambda epoch: _epoch(ids, recipe, epoch),
         recipe.output,
         validate=lambda: _validate(model, held_out, recipe.prompt),
         keep=lambda directory: model.save(directory, recipe.model.storage),
@@ -147,6 +143,16 @@ def train_language_model(
         report=report,
     )
     return recipe.output / "best"
+
+
+def _epoch(ids: Sequence[int], recipe: LanguageModelRecipe, epoch: int) -> list[Tensor]:
+    """The batches of an epoch, each (windows, length)."""
+    random = Random(f"{recipe.training.seed}/{epoch}")
+    # Each epoch cuts elsewhere, so that no place is always the first of its window.
+    windows = windows_of(ids, recipe.window, random.randrange(recipe.window))
+    random.shuffle(windows)
+    size = recipe.windows_per_batch
+    return [torch.tensor(windows[start : start + size]) for start in range(0, len(windows), size)]
 
 
 def _validate(model: LanguageModel, text: str, prompt: str) -> Validation:

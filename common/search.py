@@ -67,6 +67,7 @@ def decode(
     *,
     eos: int | None,
     max_length: int,
+    min_length: int = 0,
     forbidden: Sequence[int] = (),
     items: Sequence[int] | None = None,
 ) -> list[list[Hypothesis]]:
@@ -79,6 +80,7 @@ def decode(
         strategy: Beam search or sampling (temperature 0 for greedy).
         eos: The token that ends a sequence; None to stop by length alone.
         max_length: Most tokens to add, the end-of-sentence counted.
+        min_length: Tokens before which the end-of-sentence is not chosen, itself not counted.
         forbidden: Tokens never to be chosen.
         items: The number of each row in the user's input, from which its random numbers are
             made; by default 0, 1, 2, ...
@@ -102,9 +104,9 @@ def decode(
     logits = whole[:, -1]
     mask = torch.zeros(logits.size(-1), device=logits.device)
     mask[list(forbidden)] = -torch.inf
-    if mask.isinf().all():
+    rules = _Rules(eos, min_length, max_length, mask)
+    if rules.mask_at(1).isinf().all():
         raise ValueError("forbidden must leave a token to choose")
-    rules = _Rules(eos, max_length, mask)
     if isinstance(strategy, Beam):
         return _beam_search(step, state, logits, strategy, rules)
     return _sample(step, state, logits, strategy, rules, range(len(prompt)) if items is None else items)
@@ -114,8 +116,15 @@ class _Rules(NamedTuple):
     """When to stop, and what to add to the log-probabilities: minus infinity for forbidden tokens."""
 
     eos: int | None
+    min_length: int
     max_length: int
     mask: Tensor
+
+    def mask_at(self, length: int) -> Tensor:
+        """What to add for the token that makes the sequence ``length`` long, (vocabulary_size,)."""
+        if self.eos is None or length > self.min_length:
+            return self.mask
+        return self.mask.index_fill(0, torch.tensor([self.eos], device=self.mask.device), -torch.inf)
 
     def hypothesis(self, tokens: Sequence[int], log_probabilities: Sequence[float]) -> Hypothesis:
         """Of ``tokens`` with the end-of-sentence, if it was reached."""
@@ -138,7 +147,7 @@ def _sample(
     for length in range(1, rules.max_length + 1):
         distribution = logits.float().log_softmax(-1)
         uniform = torch.tensor([sources[row].random() for row in alive], dtype=torch.float64)
-        chosen = draw(distribution + rules.mask, sampling, uniform)
+        chosen = draw(distribution + rules.mask_at(length), sampling, uniform)
         added = distribution.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
         for row, token, score in zip(alive, chosen.tolist(), added.tolist(), strict=True):
             tokens[row].append(token)
@@ -170,7 +179,7 @@ def _beam_search(
     front = Front(totals, nothing.long(), nothing, torch.zeros_like(totals, dtype=torch.long))
     state, logits = state.widen(size), logits.repeat_interleave(size, 0)
     for length in range(1, rules.max_length + 1):
-        grown = front.grow(logits, rules.mask)
+        grown = front.grow(logits, rules.mask_at(length))
         ended = grown.tokens[:, :, -1] == (-1 if rules.eos is None else rules.eos)
         _set_aside(searched, grown, ended[:, :size], rules)
         front = grown.going_on(ended, size)

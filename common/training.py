@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,12 +72,20 @@ class TrainingConfig:
 class Training:
     """A model in training: its weights and all that is needed to go on exactly as if never stopped."""
 
-    def __init__(self, model: nn.Module, config: TrainingConfig, total_steps: int) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        config: TrainingConfig,
+        total_steps: int,
+        scales: Mapping[str, float] | None = None,
+    ) -> None:
         """Start training those parameters of ``model`` that require a gradient.
 
-        The model has a method ``loss(batch, label_smoothing) -> Loss``. One whose parts learn at
-        different speeds also has ``learning_rate_scales() -> dict[str, float]``, from prefixes
-        of their names to factors.
+        Args:
+            model: Has a method ``loss(batch, label_smoothing) -> Loss``.
+            config: How to train it.
+            total_steps: When the learning rate is to have come down.
+            scales: What to multiply the learning rate with for parameters whose names begin so.
         """
         self.model, self.config, self.total_steps = model, config, total_steps
         self.device = choose_device(config.device)
@@ -85,12 +93,13 @@ class Training:
         keep_freed_memory()
         model.to(self.device)
         self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        scales: dict[str, float] = getattr(model, "learning_rate_scales", dict)()
         self.optimizer = torch.optim.AdamW(
             [
                 {
                     "params": [parameter],
-                    "scale": next((s for prefix, s in scales.items() if name.startswith(prefix)), 1.0),
+                    "scale": next(
+                        (s for prefix, s in (scales or {}).items() if name.startswith(prefix)), 1.0
+                    ),
                     # Decay pulls on matrices; biases, norms and the like are left alone.
                     "weight_decay": config.weight_decay if parameter.ndim > 1 else 0.0,
                 }

@@ -98,17 +98,19 @@ def test_library_modules_do_not_talk(path):
 
 @each_module
 def test_what_is_public_says_what_it_is(path):
-    bare = [] if ast.get_docstring(TREES[path]) else ["the module"]
-    for holder in (TREES[path], *(node for node in TREES[path].body if isinstance(node, ast.ClassDef))):
-        for node in holder.body:
-            public = isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
-            if public and not _overloaded(node) and not ast.get_docstring(node):
-                bare.append(node.name)
-    assert bare == []
+    assert ast.get_docstring(TREES[path])
+    public = list(public_definitions(TREES[path]))
+    public += [
+        inner for node in public if isinstance(node, ast.ClassDef) for inner in public_definitions(node)
+    ]
+    assert [node.name for node in public if not ast.get_docstring(node)] == []
 
 
-def _overloaded(node):
-    return any(ast.unparse(decorator) == "overload" for decorator in node.decorator_list)
+def public_definitions(holder):
+    for node in holder.body:
+        defined = isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
+        if defined and "overload" not in map(ast.unparse, node.decorator_list):
+            yield node
 
 
 @each_module
@@ -126,9 +128,8 @@ def test_there_are_no_other_folders_of_code():
         check=False,
     )
     if listed.returncode:
-        paths = [str(path.relative_to(ROOT)) for path in MODULES]  # not a git checkout
-    else:
-        paths = listed.stdout.split()
+        pytest.skip("not a git checkout, so it is not known which files belong to the project")
+    paths = listed.stdout.split()
     assert {path.partition("/")[0] for path in paths} <= {*PACKAGES, "tests"}
     assert not (ROOT / "tests" / "__init__.py").exists()
 

@@ -206,6 +206,7 @@ class Translator(nn.Module):
             strategy,
             eos=Tokenizer.EOS,
             max_length=self.config.maximum_length,
+            min_length=1,
             forbidden=never,
             items=items,
         )

@@ -331,6 +331,15 @@ def test_nothing_that_is_forbidden(strategy):
     assert not any(h.finished for h in itertools.chain(*results))
 
 
+@pytest.mark.parametrize("strategy", [GREEDY, Sampling(count=3), Beam(4)])
+@pytest.mark.parametrize("min_length", [0, 1, 3])
+def test_no_end_before_the_shortest_length_allowed(strategy, min_length):
+    table = random_table(6)
+    table.logits[..., EOS] += 20
+    results = table.decode(strategy, range(6), min_length=min_length, max_length=6)
+    assert {len(h.tokens) for h in itertools.chain(*results)} == {min_length}
+
+
 def test_no_items_no_results():
     decoder = Decoder(DecoderConfig(12, 8, 12))
     empty = torch.zeros(0, 1, dtype=torch.long)

@@ -79,8 +79,7 @@ def test_without_warm_up_the_first_step_has_the_highest_rate():
 def test_a_first_step_moves_each_weight_by_the_learning_rate_of_its_part():
     # Adam's first step is the sign of the gradient times the learning rate.
     model = Toy()
-    model.learning_rate_scales = lambda: {"vec": 0.25}
-    Training(model, config(), total_steps=10).step(3.0)
+    Training(model, config(), total_steps=10, scales={"vec": 0.25}).step(3.0)
     assert torch.allclose(model.matrix, torch.full((2, 2), 0.9))
     assert torch.allclose(model.vector, torch.full((2,), 0.975))
 

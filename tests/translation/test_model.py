@@ -15,11 +15,9 @@ from translation.model import TranslationBatch, Translator, TranslatorConfig
 SENTENCES = ["Ein Hund.", "Zwei Katzen schlafen auf dem alten Sofa.", "Ja!", "Der Hund läuft.", "Wo ist er?"]
 
 
-def translator_of(*, attention=True, cell="lstm"):
+def translator_of(*, attention=True, cell="lstm", kind="byte-pair"):
     torch.manual_seed(1)
-    tokenizer = Tokenizer.train(
-        "byte-pair", SENTENCES, vocabulary_size=290, special_tokens=["<de>", "<en>", "<fr>"]
-    )
+    tokenizer = Tokenizer.train(kind, SENTENCES, vocabulary_size=290, special_tokens=["<de>", "<en>", "<fr>"])
     config = TranslatorConfig(
         EncoderConfig(16, 12, 2, cell),
         DecoderConfig(len(tokenizer), 16, 20, 2, cell, summary_size=24, memory_size=24 * attention, heads=2),
@@ -72,22 +70,18 @@ def test_no_sentences(translator):
     assert translator.translate([], "de", "en") == []
 
 
-def test_the_score_is_the_log_probability_under_the_model(translator):
-    (source,) = translator.source_ids([SENTENCES[1]], "en")
-    checked = 0
-    for seed in range(10):
-        result = translator.translate(SENTENCES[1], "de", "en", Sampling(temperature=0.7, seed=seed))
-        assert result.score == pytest.approx(sum(result.log_probabilities))
-        assert len(result.tokens) == len(result.log_probabilities)
-        finished = result.tokens[-1] == "<eos>"
-        ids = translator.tokenizer.encode(result.text) + [Tokenizer.EOS] * finished
-        if len(ids) != len(result.tokens):
-            continue  # a text may have been written with other tokens than it is encoded with
-        checked += 1
-        target = torch.tensor([[translator.tokenizer.special("<en>"), *ids]])
-        loss = translator.loss(TranslationBatch(torch.tensor([source]), torch.tensor([len(source)]), target))
-        assert result.score == pytest.approx(-loss.nats, abs=1e-3)
-    assert checked
+@pytest.mark.parametrize("strategy", [Sampling(seed=2), Beam(3), GREEDY])
+def test_the_score_is_the_log_probability_under_the_model(strategy):
+    translator = translator_of(kind="character")
+    result = translator.translate(SENTENCES[3], "de", "en", strategy)
+    assert result.text
+    ids = translator.tokenizer.encode(result.text) + [Tokenizer.EOS] * (result.tokens[-1] == "<eos>")
+    (source,) = translator.source_ids([SENTENCES[3]], "en")
+    target = torch.tensor([[translator.tokenizer.special("<en>"), *ids]])
+    loss = translator.loss(TranslationBatch(torch.tensor([source]), torch.tensor([len(source)]), target))
+    assert result.score == pytest.approx(-loss.nats, abs=1e-3)
+    assert result.score == pytest.approx(sum(result.log_probabilities))
+    assert len(result.tokens) == len(result.log_probabilities) == loss.tokens
 
 
 def batch_of(translator, *pairs, extra=0):

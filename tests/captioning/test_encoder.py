@@ -1,0 +1,168 @@
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from captioning.encoder import ImageEncoder, ImageEncoderConfig
+from captioning.vision import import_models
+from common.errors import InputError
+
+
+def encoder_of(weights, **changes):
+    encoder = ImageEncoder(ImageEncoderConfig(**({"backbone": "resnet18", "image_size": 64} | changes)))
+    encoder.load_pretrained(str(weights))
+    return encoder
+
+
+@pytest.fixture(scope="module")
+def encoder(weights):
+    return encoder_of(weights)
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    return torch.randint(256, (2, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+def normalised(pixels):
+    """As torchvision's weights want their pictures."""
+    images = pixels.permute(0, 3, 1, 2) / 255
+    mean, deviation = torch.tensor((0.485, 0.456, 0.406)), torch.tensor((0.229, 0.224, 0.225))
+    return (images - mean.view(3, 1, 1)) / deviation.view(3, 1, 1)
+
+
+def stages(network, images):
+    return network.layer4(network.layer3(network.layer2(network.layer1(images))))
+
+
+def test_early_and_late_are_torchvisions_network_up_to_its_pooling(encoder, resnet, pixels):
+    with torch.no_grad():
+        grid = encoder.late(encoder.early(pixels))
+        assert grid.shape == (2, 4, 512) == (2, encoder.config.places, encoder.config.channels)
+        assert torch.allclose(resnet.fc(grid.mean(1)), resnet(normalised(pixels)), atol=1e-4)
+        expected = stages(resnet, resnet.maxpool(resnet.relu(resnet.bn1(resnet.conv1(normalised(pixels))))))
+    assert torch.allclose(grid[1, 3], expected[1, :, 1, 1], atol=1e-4)
+    assert torch.allclose(grid[1, 1], expected[1, :, 0, 1], atol=1e-4)  # places go along the rows
+
+
+def test_early_features_have_half_the_channels_and_twice_the_side(encoder, pixels):
+    assert encoder.early(pixels).shape == (2, 4, 4, 256)
+
+
+def test_pooling_that_pads_only_at_the_end(weights, resnet, pixels):
+    encoder = encoder_of(weights, pool_pads_end=True)
+    with torch.no_grad():
+        images = resnet.relu(resnet.bn1(resnet.conv1(normalised(pixels))))
+        pooled = nn.functional.max_pool2d(
+            nn.functional.pad(images, (0, 1, 0, 1)), 3, 2
+        )  # after a ReLU: 0 is least
+        grid = encoder.late(encoder.early(pixels))
+        assert pooled.shape[-1] == 16
+        assert torch.allclose(grid, stages(resnet, pooled).flatten(2).mT, atol=1e-4)
+        assert not torch.allclose(
+            grid, encoder_of(weights).late(encoder_of(weights).early(pixels)), atol=1e-2
+        )
+
+
+@pytest.mark.parametrize(("backbone", "size", "places"), [("resnet18", 32, 1), ("resnet50", 96, 9)])
+def test_the_shape_is_as_the_configuration_says(backbone, size, places):
+    config = ImageEncoderConfig(backbone, size)
+    encoder = ImageEncoder(config)
+    grid = encoder.late(encoder.early(torch.zeros(1, size, size, 3, dtype=torch.uint8)))
+    assert grid.shape == (1, config.places, config.channels)
+    assert config.places == places
+
+
+def test_the_network_stays_in_evaluation_mode(weights, pixels):
+    encoder = encoder_of(weights)
+    outer = nn.ModuleList([encoder]).train()
+    assert outer.training
+    assert not any(module.training for module in encoder.modules())
+    statistics = {name: value.clone() for name, value in encoder.named_buffers()}
+    first = encoder.late(encoder.early(pixels))
+    assert torch.equal(encoder.late(encoder.early(pixels)), first)
+    for name, value in encoder.named_buffers():
+        assert torch.equal(value, statistics[name]), name
+
+
+def test_nothing_learns_unless_told_and_then_the_convolutions_of_the_last_stage(weights, pixels):
+    encoder = encoder_of(weights)
+    assert not any(parameter.requires_grad for parameter in encoder.parameters())
+    encoder.train_last_stage()
+    learning = {name for name, parameter in encoder.named_parameters() if parameter.requires_grad}
+    convolutions = {
+        f"stages.3.{name}.weight" for name, m in encoder.stages[3].named_modules() if isinstance(m, nn.Conv2d)
+    }
+    assert learning == convolutions
+    assert len(learning) == 5  # two blocks of two, and one that halves the resolution
+    encoder.late(encoder.early(pixels)).sum().backward()
+    assert all(encoder.get_parameter(name).grad is not None for name in learning)
+
+
+def test_loading_keeps_every_weight(encoder, weights):
+    own_names = {"conv1": "stem.0", "bn1": "stem.1"} | {f"layer{n + 1}": f"stages.{n}" for n in range(4)}
+    expected = {}
+    for name, tensor in load_file(weights).items():
+        part, _, rest = name.partition(".")
+        if part != "fc":
+            expected[f"{own_names[part]}.{rest}"] = tensor
+    found = encoder.state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def missing(path):
+    return path
+
+
+def damaged(path):
+    path.write_bytes(b"\x00" * 100)
+    return path
+
+
+def folder(path):
+    path.mkdir()
+    return path
+
+
+def other_network(path):
+    save_file(import_models().resnet34(weights=None).state_dict(), path)
+    return path
+
+
+def without_classifier(path):
+    state = import_models().resnet18(weights=None).state_dict()
+    save_file({name: tensor for name, tensor in state.items() if not name.startswith("layer4")}, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            missing,
+            r"no weights could be read \(.*\); model.weights is a safetensors file, or \"torchvision\"",
+        ),
+        (damaged, r"no weights could be read"),
+        (folder, r"no weights could be read"),
+        (other_network, r"not the weights of a resnet18; set model.backbone"),
+        (without_classifier, r"not the weights of a resnet18"),
+    ],
+)
+def test_weights_that_cannot_be_taken(encoder, tmp_path, make, message):
+    path = make(tmp_path / "weights.safetensors")
+    with pytest.raises(InputError, match=rf"weights\.safetensors: {message}"):
+        encoder.load_pretrained(str(path))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"backbone": "resnet19"}, "backbone must be one of resnet18, .*, got 'resnet19'"),
+        ({"image_size": 16}, "image_size must be at least 32, got 16"),
+        ({"image_size": 225}, "image_size must be a multiple of 32, got 225"),
+    ],
+)
+def test_wrong_shapes(settings, message):
+    with pytest.raises(ValueError, match=message):
+        ImageEncoderConfig(**settings)
