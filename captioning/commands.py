@@ -43,10 +43,9 @@ def _configure_caption(parser: argparse.ArgumentParser) -> None:
 def _caption(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from captioning.model import Captioner
-    from common.search import Beam
+    from captioning.model import USUAL, Captioner
 
-    strategy = chosen_strategy(options, Beam(3))
+    strategy = chosen_strategy(options, USUAL)
     items = list(_found(options.photographs))
     captioner = Captioner.load(options.model)
     language = options.language or captioner.config.languages[0]
@@ -155,12 +154,11 @@ def _configure_evaluate(parser: argparse.ArgumentParser) -> None:
 def _evaluate(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from captioning.model import Captioner
+    from captioning.model import USUAL, Captioner
     from common.metrics import caption_scores
-    from common.search import Beam
     from data.captions import read_captions
 
-    strategy = chosen_strategy(options, Beam(3))
+    strategy = chosen_strategy(options, USUAL)
     if not options.images.is_dir():
         raise InputError(f"{options.images}: no such folder; give that of the photographs as --images")
     records = read_captions(options.references, options.images, names=options.names, split=options.split)

@@ -24,6 +24,8 @@ from common.tokenizer import Tokenizer
 
 KIND = "captioner"
 BUILT_IN = Path(__file__).parent / "pretrained"
+USUAL = Beam(3)
+"""How to caption unless told otherwise."""
 Photograph = Path | str | BinaryIO | bytes | Image.Image
 
 
@@ -140,7 +142,7 @@ class Captioner(nn.Module):
     def caption(
         self,
         photograph: Photograph | Sequence[Photograph],
-        strategy: Strategy = Beam(3),  # noqa: B008 (frozen)
+        strategy: Strategy = USUAL,
         *,
         language: str | None = None,
         items: Sequence[int] | None = None,

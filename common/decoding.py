@@ -60,8 +60,9 @@ def chosen_strategy(options: argparse.Namespace, default: Strategy) -> Strategy:
                 count=options.count,
                 seed=given.get("seed", 0),
             )
-        usual_size = default.size if isinstance(default, Beam) else options.count
-        return Beam(size=given.get("beam", max(usual_size, options.count)), count=options.count)
+        usual_beam = default if isinstance(default, Beam) else Beam(options.count)
+        size = given.get("beam", max(usual_beam.size, options.count))
+        return Beam(size, usual_beam.length_penalty, options.count)
     except ValueError as error:
         options.usage(f"--{str(error).replace('_', '-', 1)}")
         raise  # not reached: a usage error ends the program

@@ -46,10 +46,9 @@ def _configure_translate(parser: argparse.ArgumentParser) -> None:
 
 
 def _translate(options: argparse.Namespace) -> int:
-    from common.search import Beam
-    from translation.model import Translator
+    from translation.model import USUAL, Translator
 
-    strategy = chosen_strategy(options, Beam(5))
+    strategy = chosen_strategy(options, USUAL)
     translator = Translator.load(options.model)
     translator.check_direction(options.source, options.target)
     if not options.text and sys.stdin is None:
@@ -141,11 +140,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from common.metrics import translation_scores
-    from common.search import Beam
     from data.parallel import read_sentences
-    from translation.model import Translator
+    from translation.model import USUAL, Translator
 
-    strategy = chosen_strategy(options, Beam(5))
+    strategy = chosen_strategy(options, USUAL)
     sources, references = read_sentences(options.source_file), read_sentences(options.reference)
     if len(sources) != len(references):
         raise InputError(
