@@ -82,8 +82,7 @@ def decode(
         max_length: Most tokens to add, the end-of-sentence counted.
         min_length: Tokens before which the end-of-sentence is not chosen, itself not counted.
         forbidden: Tokens never to be chosen.
-        items: The number of each row in the user's input, from which its random numbers are
-            made; by default 0, 1, 2, ...
+        items: The number of each row in the user's input, which its random numbers come from.
 
     Returns:
         For each row its ``strategy.count`` hypotheses, best first for a beam; fewer only where

@@ -73,7 +73,7 @@ def train(
             with torch.inference_mode(), training.autocast():
                 validation = validate()
             progress["epoch"] += 1
-            if validation.quality > progress["best"]:
+            if validation.quality >= progress["best"]:  # of equals the later, which has learned for longer
                 progress["best"], progress["best_epoch"] = validation.quality, progress["epoch"]
                 keep(directory / "best")
         _write_down(validation, training.step_number, progress, directory, report)

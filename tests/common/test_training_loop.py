@@ -94,10 +94,10 @@ def test_the_average_is_what_is_validated_and_kept(tmp_path):
     assert run.kept() == average
 
 
-def test_the_best_is_kept_and_equals_are_not_better(tmp_path):
+def test_the_best_is_kept_and_of_equals_the_later(tmp_path):
     run = Run(tmp_path, [1.0, 3.0, 3.0, 2.0])
     assert run() == 3.0
-    assert run.kept() == run.metrics()[1]["weight"]
+    assert run.kept() == run.metrics()[2]["weight"]
 
 
 def test_stopping_early(tmp_path):

@@ -191,7 +191,7 @@ def test_evaluate_finds_a_perfect_translation_perfect(inwords, translate, tiny_t
     # (Its gibberish is too short for the four words in a row that BLEU looks at.)
     assert re.match(r"BLEU \S+ \(nrefs:1\|case:mixed\|.*\|tok:13a\|.*version:", outcome.lines[0])
     assert outcome.lines[1].startswith("chrF2++ 100.0 (")
-    assert re.fullmatch(r"2 sentences\|beam:5\|length:1\.0\|model:[0-9a-f]{8}", outcome.lines[-1])
+    assert re.fullmatch(r"2 sentences\|beam:5\|length:0\.8\|model:[0-9a-f]{8}", outcome.lines[-1])
     assert output.read_bytes() == files[1].read_bytes()
 
 
