@@ -264,7 +264,7 @@ def test_shapes_are_learned(tmp_path):
             storage="float32",
         ),
         training=TrainingConfig(
-            epochs=3,
+            epochs=2,
             learning_rate=3e-3,
             warmup_steps=30,
             label_smoothing=0.0,
@@ -277,5 +277,5 @@ def test_shapes_are_learned(tmp_path):
     held_out = files[2].read()
     results = captioner.caption([record.image for record in held_out], GREEDY)
     right = sum(result.text == record.captions[0] for result, record in zip(results, held_out, strict=True))
-    print("RIGHT", right, (recipe.output / "metrics.jsonl").read_text())
+    print("RIGHT", right)
     assert right >= 0.99 * len(held_out)
