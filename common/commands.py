@@ -94,12 +94,13 @@ def _configure_evaluate(parser: argparse.ArgumentParser) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from common.language_model import LanguageModel
-    from data.text import read_corpus
+    from common.text import read_corpus, split_corpus
 
     if not 0 < options.last <= 1:
         options.usage(f"--last must be above 0 and at most 1, got {options.last}")
-    text = read_corpus(options.file)
-    text = text[len(text) - max(1, round(len(text) * options.last)) :]
+    _, text = split_corpus(read_corpus(options.file), options.last)
+    if not text:
+        options.usage(f"--last {options.last} leaves nothing of {options.file}")
     model = LanguageModel.load(options.model)
     print(model.measure(text))
     weights = signature(options.model or BUILT_IN)
@@ -110,7 +111,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from common.config import build, read_recipe
     from common.language_model_training import LanguageModelRecipe, train_language_model
-    from data.text import read_corpus
+    from common.text import read_corpus
 
     recipe = build(LanguageModelRecipe, read_recipe(options.config, options.set), str(options.config))
     text = read_corpus(recipe.text)

@@ -14,6 +14,7 @@ from common.language_model import LanguageModel, LanguageModelConfig, windows_of
 from common.model_directory import Storage
 from common.recurrence import Cell
 from common.sampling import Sampling
+from common.text import split_corpus
 from common.tokenizer import Kind, Tokenizer
 from common.training import Training, TrainingConfig
 from common.training_loop import Validation, train
@@ -119,8 +120,7 @@ def train_language_model(
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    cut = len(text) - round(len(text) * recipe.validation_share)
-    learned, held_out = text[:cut], text[cut:]
+    learned, held_out = split_corpus(text, recipe.validation_share)
     tokenizer = recipe.model.tokenizer(learned)
     ids = tokenizer.encode(learned)
     if len(ids) < 2 * recipe.window or not held_out:

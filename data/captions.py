@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from common.errors import InputError
-from data.files import read_filled_lines, read_json, read_lines
+from common.files import read_filled_lines, read_json, read_lines
 from data.records import CaptionedImage
 
 _TOKEN_LINE = re.compile(r"(?P<name>[^\t]+)#\d+\t(?P<caption>[^\t]*)")

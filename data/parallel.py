@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from common.errors import InputError
-from data.files import read_filled_lines, read_lines
+from common.files import read_filled_lines, read_lines
 from data.records import SentencePair
 
 

@@ -43,11 +43,6 @@ class TranslatorConfig:
     directions: tuple[str, ...]
     maximum_length: int = 256
 
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The languages it can write, each once."""
-        return tuple(dict.fromkeys(direction.partition("-")[2] for direction in self.directions))
-
 
 @dataclass(frozen=True)
 class TranslationBatch:

@@ -163,10 +163,6 @@ def test_the_longest_sentence_that_fits(translator):
     translator.translate("x" * 37, "de", "en", GREEDY)
 
 
-def test_targets_are_each_language_it_writes_once(translator):
-    assert translator.config.targets == ("en", "de")
-
-
 @pytest.mark.parametrize(("storage", "error"), [("float32", 0.0), ("bfloat16", 0.02), ("int8", 0.05)])
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_saved_and_loaded(tmp_path, cell, storage, error):

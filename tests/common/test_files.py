@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
-from data.files import read_filled_lines, read_json, read_lines, read_text
+from common.files import read_filled_lines, read_json, read_lines, read_text
 
 
 @pytest.mark.parametrize(
