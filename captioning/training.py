@@ -10,12 +10,12 @@ from torch import Tensor
 from captioning.features import cached_features
 from captioning.model import CaptionBatch, Captioner
 from captioning.recipe import CaptionerRecipe
-from common.device import choose_device
 from common.metrics import caption_scores, caption_words
 from common.sampling import GREEDY
 from common.tokenizer import Tokenizer
-from common.training import Training
-from common.training_loop import Validation, train
+from common.training import Training, prepare
+from common.training_loop import train
+from common.validation import Validation
 from data.batches import bucket, pad
 from data.records import CaptionedImage
 
@@ -28,15 +28,11 @@ def train_captioner(
     Raises:
         InputError: The data cannot be read, no checkpoint is there to resume from, or training diverged.
     """
-    config = recipe.training
-    device = choose_device(config.device)
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
+    workers, config = prepare(recipe.training), recipe.training
     records, held_out = recipe.data.read(), recipe.validation.read()
     languages = tuple(dict.fromkeys(record.language for record in records))
     tokenizer = _train_tokenizer(records, languages, recipe.model.vocabulary_size)
-    captioner = Captioner(recipe.model.captioner(len(tokenizer), languages), tokenizer).to(device)
+    captioner = Captioner(recipe.model.captioner(len(tokenizer), languages), tokenizer)
     captioner.encoder.load_pretrained(recipe.model.weights)
     if recipe.model.train_last_stage:
         captioner.encoder.train_last_stage()
@@ -44,9 +40,12 @@ def train_captioner(
     scales = {"encoder.": recipe.model.last_stage_rate}
     training = Training(captioner, config, config.epochs * len(captions.plan(0)), scales)
     images = [record.image for record in records + held_out]
-    features = cached_features(captioner.encoder, images, recipe.features, training.autocast())
+    with workers.first_goes_first():
+        features = cached_features(captioner.encoder, images, recipe.features, training.autocast())
     weights = sum(parameter.numel() for parameter in captioner.parameters())
-    report(f"{len(records):,} images, {len(tokenizer):,} byte pairs, {weights / 1e6:.1f} million weights")
+    workers.only_first(report)(
+        f"{len(records):,} images, {len(tokenizer):,} byte pairs, {weights / 1e6:.1f} million weights"
+    )
     train(
         training,
         lambda epoch: Epoch(captions, features, epoch),
@@ -138,4 +137,4 @@ def _validate(captioner: Captioner, features: Tensor, records: Sequence[Captione
     scores = caption_scores(written, [record.captions for record in records])
     figures = {"bleu-4": scores.bleu[3].value, "cider-d": scores.cider_d.value}
     samples = [f"{record.image.name}: {text}" for record, text in zip(records[:3], written, strict=False)]
-    return Validation(figures, scores.cider_d.value, tuple(samples))
+    return Validation(figures, scores.cider_d.value, tuple(samples), "CIDEr-D")

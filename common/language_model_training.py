@@ -16,8 +16,9 @@ from common.recurrence import Cell
 from common.sampling import Sampling
 from common.text import split_corpus
 from common.tokenizer import Kind, Tokenizer
-from common.training import Training, TrainingConfig
-from common.training_loop import Validation, train
+from common.training import Training, TrainingConfig, prepare
+from common.training_loop import train
+from common.validation import Validation
 
 
 @dataclass(frozen=True)
@@ -116,10 +117,7 @@ def train_language_model(
     Raises:
         InputError: The text is too short, no checkpoint is there to resume from, or training diverged.
     """
-    config = recipe.training
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
+    workers, config = prepare(recipe.training), recipe.training
     learned, held_out = split_corpus(text, recipe.validation_share)
     tokenizer = recipe.model.tokenizer(learned)
     ids = tokenizer.encode(learned)
@@ -130,8 +128,9 @@ def train_language_model(
         )
     model = LanguageModel(recipe.model.language_model(len(tokenizer)), tokenizer)
     weights = sum(parameter.numel() for parameter in model.parameters())
-    report(f"{len(ids):,} tokens, {len(tokenizer):,} different, {weights / 1e6:.1f} million weights")
-
+    workers.only_first(report)(
+        f"{len(ids):,} tokens, {len(tokenizer):,} different, {weights / 1e6:.1f} million weights"
+    )
     training = Training(model, config, config.epochs * len(_epoch(ids, recipe, 0)))
     train(
         training,
@@ -160,4 +159,4 @@ def _validate(model: LanguageModel, text: str, prompt: str) -> Validation:
     score = model.measure(text, streams=16 if len(text) > 50_000 else 1)
     figures = {"nats_per_character": score.nats_per_character, "perplexity": score.perplexity}
     sample = model.generate(prompt, 200, Sampling(temperature=0.7))
-    return Validation(figures, -score.nats_per_character, (sample.text,))
+    return Validation(figures, -score.nats_per_character, (sample.text,), "-nats a character")

@@ -1,14 +1,17 @@
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
+from common.checkpoint import load_checkpoint, save_checkpoint
 from common.errors import InputError
 from common.loss import Loss
 from common.training import Training, TrainingConfig
-from common.training_loop import Validation, train
+from common.training_loop import train
+from common.validation import Validation
 
 
 class Number(nn.Module):
@@ -105,6 +108,85 @@ def test_stopping_early(tmp_path):
     assert run() == 3.0
     assert len(run.metrics()) == 4
     assert run.lines[-1] == "no better for 2 epochs: stopping"
+
+
+class AveragingRun(Run):
+    """The last validation, that of the average, is given as well."""
+
+    def __init__(self, folder, qualities, average, **settings):
+        super().__init__(folder, qualities, **({"keep_best": 3} | settings))
+        self.average = average
+
+    def validate(self):
+        found = super().validate()
+        seen = (self.folder / "metrics.jsonl").exists() and self.metrics()
+        if not seen or seen[-1]["epoch"] < self.training.step_number // 4:
+            return found
+        return replace(found, quality=self.average)
+
+
+@pytest.mark.parametrize(("average", "best"), [(9.0, 9.0), (4.0, 4.0), (3.5, 4.0)])
+def test_the_best_epochs_are_averaged_and_the_better_is_kept(tmp_path, average, best):
+    run = AveragingRun(tmp_path, [1.0, 4.0, 2.0, 3.0], average)
+    assert run() == best
+    *epochs, last = run.metrics()
+    weights = [each["weight"] for each in epochs]
+    mean = (weights[1] + weights[2] + weights[3]) / 3
+    assert (last["epoch"], last["step"], last["averaged"]) == (4, 16, [2, 3, 4])
+    assert last["weight"] == pytest.approx(mean, rel=1e-6)
+    assert last["quality"] == average
+    assert run.kept() == (last["weight"] if best == average else weights[1])
+    assert run.lines[-1].startswith("average of epochs 2, 3, 4")
+    assert ("no better" in run.lines[-1]) == (best > average)
+    kept = sorted(path.name for path in tmp_path.glob("epoch-*"))
+    assert kept == [f"epoch-{n}.safetensors" for n in (2, 3, 4)]
+
+
+def test_one_epoch_is_no_average(tmp_path):
+    run = AveragingRun(tmp_path, [1.0], 9.0)
+    assert run() == 1.0
+    assert len(run.metrics()) == 1
+
+
+@pytest.mark.parametrize("step", [5, 9, 15, 16])
+def test_averages_are_the_same_after_a_kill(tmp_path, kill, step):
+    """Also in the epoch in which the weights of another are let go, and after the end of it all."""
+    qualities = [4.0, 1.0, 2.0, 3.0]
+    settings = {"average": 5.0, "keep_best": 2}
+    AveragingRun(tmp_path / "whole", qualities, **settings)()
+    if step < 16:
+        kill(step, AveragingRun(tmp_path / "parts", qualities, save_minutes=5.0, **settings))
+    else:
+        AveragingRun(tmp_path / "parts", qualities, **settings)()
+    assert AveragingRun(tmp_path / "parts", qualities, **settings)(resume=True) == 5.0
+    same(tmp_path / "whole", tmp_path / "parts")
+    assert {path.name for path in (tmp_path / "parts").glob("epoch-*")} == {
+        "epoch-1.safetensors",
+        "epoch-4.safetensors",
+    }
+
+
+def test_with_more_epochs_the_average_is_still_to_be_beaten(tmp_path):
+    AveragingRun(tmp_path, [1.0, 2.0], 5.0)()
+    average = AveragingRun(tmp_path, [1.0, 2.0], 5.0).kept()
+    assert AveragingRun(tmp_path, [1.0, 2.0, 4.0], 3.0)(resume=True) == 5.0
+    assert AveragingRun(tmp_path, [1.0, 2.0], 5.0).kept() == average
+
+
+def test_there_are_curves_after_the_first_epoch(tmp_path, kill):
+    kill(5, Run(tmp_path, [1.0, 2.0]))
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+def test_a_checkpoint_of_before_there_were_averages_goes_on(tmp_path):
+    """Its progress says nothing of the epochs that are kept."""
+    Run(tmp_path, [1.0, 2.0])()
+    training = Run(tmp_path, [1.0, 2.0]).training
+    progress = load_checkpoint(training, tmp_path)
+    del progress["kept"]
+    save_checkpoint(training, tmp_path, progress)
+    assert Run(tmp_path, [1.0, 2.0, 3.0], keep_best=2)(resume=True) == 3.0
 
 
 def test_what_has_stopped_stays_stopped(tmp_path):
