@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from captioning.photographs import find_photographs
 from common.cli import Application, Command
-from common.commands import add_recipe, report, signature
-from common.decoding import add_decoding, chosen_strategy, describe, items_at_once
+from common.commands import add_recipe, report, report_trained, signature
+from common.decoding import (
+    add_constraints,
+    add_decoding,
+    chosen_constraints,
+    chosen_strategy,
+    describe,
+    items_at_once,
+)
 from common.errors import InputError
 from common.output import add_output, json_line, open_output, texts_of
 
 if TYPE_CHECKING:
     from captioning.model import Captioner
+    from common.constraints import Constraints
     from common.result import Result
     from common.search import Strategy
 
@@ -38,6 +46,7 @@ def _configure_caption(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--language", metavar="CODE", help="of the captions, if the model writes several")
     add_output(parser)
     add_decoding(parser, "--beam 3")
+    add_constraints(parser)
 
 
 def _caption(options: argparse.Namespace) -> int:
@@ -45,7 +54,7 @@ def _caption(options: argparse.Namespace) -> int:
 
     from captioning.model import USUAL, Captioner
 
-    strategy = chosen_strategy(options, USUAL)
+    strategy, constraints = chosen_strategy(options, USUAL), chosen_constraints(options)
     items = list(_found(options.photographs))
     captioner = Captioner.load(options.model)
     language = options.language or captioner.config.languages[0]
@@ -54,7 +63,7 @@ def _caption(options: argparse.Namespace) -> int:
     with open_output(options.output) as file:
         # Names help a person who looks at many; a program that reads lines wants one caption on each.
         named = len(items) > 1 and file.isatty()
-        results = caption_all(captioner, items, strategy, language)
+        results = caption_all(captioner, items, strategy, language, constraints)
         bar = tqdm(results, total=len(items), unit="photo", disable=None if len(items) > _BATCH else True)
         for path, result in bar:
             if isinstance(result, InputError):
@@ -81,7 +90,11 @@ def _found(arguments: Sequence[Path]) -> Iterator[Found]:
 
 
 def caption_all(
-    captioner: Captioner, photographs: Iterable[Found], strategy: Strategy, language: str
+    captioner: Captioner,
+    photographs: Iterable[Found],
+    strategy: Strategy,
+    language: str,
+    constraints: Constraints,
 ) -> Iterator[tuple[Path, Result | InputError]]:
     """Caption any number of files, a batch at a time, each result beside its path, in order.
 
@@ -108,6 +121,7 @@ def caption_all(
                 torch.from_numpy(np.stack(pixels)),
                 strategy,
                 language=language,
+                constraints=constraints,
                 items=[first + p for p in places],
             )
             for place, caption in zip(places, captions, strict=True):
@@ -155,6 +169,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from captioning.model import USUAL, Captioner
+    from common.constraints import Constraints
     from common.metrics import caption_scores
     from data.captions import read_captions
 
@@ -165,7 +180,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     captioner = Captioner.load(options.model)
     language = options.language or captioner.config.languages[0]
     captioner.language_tag(language)
-    results = caption_all(captioner, [(record.image, None) for record in records], strategy, language)
+    photographs = [(record.image, None) for record in records]
+    results = caption_all(captioner, photographs, strategy, language, Constraints())
     captions, references = [], []
     with open_output(options.output) if options.output else nullcontext() as file:
         bar = tqdm(results, total=len(records), unit="photo", disable=None)
@@ -192,7 +208,7 @@ def _train(options: argparse.Namespace) -> int:
     from common.config import build, read_recipe
 
     recipe = build(CaptionerRecipe, read_recipe(options.config, options.set), str(options.config))
-    print(train_captioner(recipe, resume=options.resume, report=report))
+    report_trained(train_captioner(recipe, resume=options.resume, report=report))
     return 0
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from captioning.encoder import ImageEncoder, ImageEncoderConfig
 from captioning.photographs import read_photograph, to_pixels
 from common.config import as_values, build
+from common.constraints import Constraints
 from common.decoder import Decoder, DecoderConfig, DecoderState
 from common.device import choose_device
 from common.errors import InputError
@@ -127,7 +128,12 @@ class Captioner(nn.Module):
 
     @overload  # a str is a sequence of str too, but then comes first
     def caption(  # type: ignore[overload-overlap]
-        self, photograph: Photograph, strategy: Strategy = ..., *, language: str | None = ...
+        self,
+        photograph: Photograph,
+        strategy: Strategy = ...,
+        *,
+        language: str | None = ...,
+        constraints: Constraints = ...,
     ) -> Result: ...
     @overload
     def caption(
@@ -136,6 +142,7 @@ class Captioner(nn.Module):
         strategy: Strategy = ...,
         *,
         language: str | None = ...,
+        constraints: Constraints = ...,
         items: Sequence[int] | None = ...,
     ) -> list[Result]: ...
 
@@ -145,6 +152,7 @@ class Captioner(nn.Module):
         strategy: Strategy = USUAL,
         *,
         language: str | None = None,
+        constraints: Constraints = Constraints(),  # noqa: B008 (frozen)
         items: Sequence[int] | None = None,
     ) -> Result | list[Result]:
         """Describe a photograph, or several at once.
@@ -153,6 +161,7 @@ class Captioner(nn.Module):
             photograph: A path, its bytes, an open file or a Pillow image, or a list of them.
             strategy: :class:`~common.search.Beam` or :class:`~common.sampling.Sampling`.
             language: Of the caption; the model's first without.
+            constraints: What it must be like.
             items: The number of each photograph in a longer list, of which these are a part:
                 sampling depends on it.
 
@@ -160,11 +169,14 @@ class Captioner(nn.Module):
             InputError: A picture cannot be read, or the model does not write the language.
         """
         if isinstance(photograph, (Path, str, bytes, Image.Image)) or hasattr(photograph, "read"):
-            return self.caption([photograph], strategy, language=language)[0]  # type: ignore[list-item]
+            alone: list[Photograph] = [photograph]  # type: ignore[list-item]
+            return self.caption(alone, strategy, language=language, constraints=constraints)[0]
         if not len(photograph):
             return []
         pixels = np.stack([self.pixels(each) for each in photograph])
-        return self.caption_pixels(torch.from_numpy(pixels), strategy, language=language, items=items)
+        return self.caption_pixels(
+            torch.from_numpy(pixels), strategy, language=language, constraints=constraints, items=items
+        )
 
     def pixels(self, photograph: Photograph) -> np.ndarray:
         """Read a photograph as the encoder wants it, uint8 (image_size, image_size, 3).
@@ -182,11 +194,13 @@ class Captioner(nn.Module):
         strategy: Strategy,
         *,
         language: str | None = None,
+        constraints: Constraints = Constraints(),  # noqa: B008 (frozen)
         items: Sequence[int] | None = None,
     ) -> list[Result]:
         """Describe the photographs in ``pixels``, uint8 (batch, image_size, image_size, 3)."""
+        features = self.encoder.early(pixels.to(self.device))
         return self.caption_features(
-            self.encoder.early(pixels.to(self.device)), strategy, language=language, items=items
+            features, strategy, language=language, constraints=constraints, items=items
         )
 
     @torch.inference_mode()
@@ -196,24 +210,24 @@ class Captioner(nn.Module):
         strategy: Strategy,
         *,
         language: str | None = None,
+        constraints: Constraints = Constraints(),  # noqa: B008 (frozen)
         items: Sequence[int] | None = None,
     ) -> list[Result]:
         """Describe images from their early features (batch, height, width, channels)."""
-        prompt = torch.full((len(features), 1), self.language_tag(language), device=self.device)
-        never = [self.tokenizer.special(token) for token in self.tokenizer.special_tokens]
-        never.remove(Tokenizer.EOS)
+        start = constraints.start(self.tokenizer)
+        rules = constraints.rules(
+            self.tokenizer, start, eos=Tokenizer.EOS, max_length=self.config.maximum_length
+        )
+        prompt = torch.tensor([[self.language_tag(language), *start.ids]], device=self.device)
         decoded = decode(
             self.decoder,
             self.start(features.to(self.device, self.features_type())),
-            prompt,
+            prompt.expand(len(features), -1),
             strategy,
-            eos=Tokenizer.EOS,
-            max_length=self.config.maximum_length,
-            min_length=1,
-            forbidden=never,
+            rules,
             items=items,
         )
-        return [make_result(hypotheses, self.tokenizer) for hypotheses in decoded]
+        return [make_result(hypotheses, self.tokenizer, start.ids) for hypotheses in decoded]
 
     def language_tag(self, language: str | None) -> int:
         """The token that asks for a language. Raises InputError if the model does not write it."""

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from common.cli import Application, Command, applications
-from common.decoding import add_decoding, chosen_strategy
+from common.decoding import add_constraints, add_decoding, chosen_constraints, chosen_strategy
 from common.errors import InputError
 from common.output import add_output, json_line, open_output
 
@@ -16,8 +16,17 @@ BUILT_IN = Path(__file__).parent / "pretrained"
 
 
 def report(line: str) -> None:
-    """Show a line to the person who waits, apart from the results."""
-    print(line, file=sys.stderr, flush=True)
+    """Show a line to the person who waits, apart from the results and above a progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(line, file=sys.stderr)
+
+
+def report_trained(best: Path) -> None:
+    """Print where the trained model is; where several processes have trained it, the first of them does."""
+    from common.workers import Workers
+
+    Workers.join().only_first(print)(str(best))
 
 
 def signature(directory: Path) -> str:
@@ -30,6 +39,11 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "config", type=Path, metavar="CONFIG.toml", help="the recipe; see the recipes/ folders"
     )
+    add_settings(parser)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a training command."""
     parser.add_argument(
         "--set",
         action="append",
@@ -50,19 +64,20 @@ def _configure_generate(parser: argparse.ArgumentParser) -> None:
     )
     add_output(parser)
     add_decoding(parser, "--temperature 0.7")
+    add_constraints(parser, whole=False)
 
 
 def _generate(options: argparse.Namespace) -> int:
     from common.language_model import LanguageModel
     from common.sampling import Sampling
 
-    strategy = chosen_strategy(options, Sampling(temperature=0.7))
+    strategy, constraints = chosen_strategy(options, Sampling(temperature=0.7)), chosen_constraints(options)
     if options.length < 1:
         options.usage(f"--length must be at least 1, got {options.length}")
     model = LanguageModel.load(options.model)
     if unknown := model.tokenizer.unknown(options.prompt):
         report(f"note: the model has never seen {', '.join(map(repr, unknown))}; it reads on without")
-    result = model.generate(options.prompt, options.length, strategy)
+    result = model.generate(options.prompt, options.length, strategy, constraints)
     with open_output(options.output) as file:
         if options.format == "jsonl":
             record = {"prompt": options.prompt, "text": result.text, "score": round(result.score, 4)}
@@ -115,7 +130,7 @@ def _train(options: argparse.Namespace) -> int:
 
     recipe = build(LanguageModelRecipe, read_recipe(options.config, options.set), str(options.config))
     text = read_corpus(recipe.text)
-    print(train_language_model(recipe, text, resume=options.resume, report=report))
+    report_trained(train_language_model(recipe, text, resume=options.resume, report=report))
     return 0
 
 

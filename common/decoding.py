@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from common.constraints import Constraints
     from common.search import Strategy
 
 # Wider ones fill the memory before they make anything better.
 _WIDEST = 1000
 
 
-def add_decoding(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add ``--beam``, ``--temperature``, ``--top-k``, ``--top-p``, ``--count`` and ``--seed``."""
+def add_decoding(parser: argparse.ArgumentParser, default: str, *, several: bool = True) -> None:
+    """Add the flags that choose the strategy; those about several results of an item only if ``several``."""
     group = parser.add_argument_group("decoding", f"by default {default}")
     hidden = argparse.SUPPRESS  # the defaults are in the sentence above
     group.add_argument("--beam", type=_width, metavar="N", default=hidden, help="beam search of this width")
@@ -32,6 +33,17 @@ def add_decoding(parser: argparse.ArgumentParser, default: str) -> None:
         default=hidden,
         help="sample from the fewest likeliest that together have probability P",
     )
+    group.add_argument("--seed", type=int, metavar="S", default=hidden, help="of the samples; 0 without")
+    group.add_argument(
+        "--length-penalty",
+        type=float,
+        metavar="A",
+        default=hidden,
+        help="rank a beam by log-probability / length^A: 0 prefers short texts, 1 long ones",
+    )
+    if not several:
+        parser.set_defaults(count=1)
+        return
     group.add_argument(
         "--count",
         type=_width,
@@ -39,7 +51,56 @@ def add_decoding(parser: argparse.ArgumentParser, default: str) -> None:
         default=1,
         help="the N best of the beam, or N samples, for each item (default: 1)",
     )
-    group.add_argument("--seed", type=int, metavar="S", default=hidden, help="of the samples; 0 without")
+    group.add_argument(
+        "--diversity",
+        type=float,
+        metavar="D",
+        default=hidden,
+        help="keep the --count results of a beam apart by D nats for each word in common, such as 1",
+    )
+
+
+def add_constraints(parser: argparse.ArgumentParser, *, whole: bool = True) -> None:
+    """Add the flags that say what a result must be like; beginning and length only of a ``whole`` text."""
+    group = parser.add_argument_group("constraints")
+    group.add_argument(
+        "--ban", action="append", default=[], metavar="WORD", help="a word not to use; may be repeated"
+    )
+    group.add_argument(
+        "--no-repeat-ngram", type=int, default=0, metavar="N", help="no N tokens in a row come twice"
+    )
+    group.add_argument(
+        "--repetition-penalty",
+        type=float,
+        default=1.0,
+        metavar="P",
+        help="above 1 makes tokens rarer that have come before, such as 1.2",
+    )
+    if not whole:
+        parser.set_defaults(prefix="", min_length=0, max_length=None)
+        return
+    group.add_argument("--prefix", default="", metavar="TEXT", help="the result begins so")
+    group.add_argument("--min-length", type=int, default=1, metavar="N", help="fewest tokens (default: 1)")
+    group.add_argument(
+        "--max-length", type=int, default=None, metavar="N", help="most tokens, the end of the text counted"
+    )
+
+
+def chosen_constraints(options: argparse.Namespace) -> Constraints:
+    """The constraints that the flags ask for; ends with a usage error if they cannot be."""
+    from common.constraints import Constraints
+
+    try:
+        return Constraints(
+            options.prefix,
+            tuple(options.ban),
+            options.no_repeat_ngram,
+            options.repetition_penalty,
+            options.min_length,
+            options.max_length,
+        )
+    except ValueError as error:
+        return _usage(options, error)
 
 
 def chosen_strategy(options: argparse.Namespace, default: Strategy) -> Strategy:
@@ -48,7 +109,7 @@ def chosen_strategy(options: argparse.Namespace, default: Strategy) -> Strategy:
     from common.search import Beam
 
     given = vars(options)
-    sampling = [f"--{name.replace('_', '-')}" for name in ("temperature", "top_k", "top_p") if name in given]
+    sampling = [_flag(name) for name in ("temperature", "top_k", "top_p") if name in given]
     _check(options, [*sampling, *(["--seed"] if "seed" in given else [])], isinstance(default, Beam))
     try:
         if sampling or (isinstance(default, Sampling) and "beam" not in given):
@@ -61,11 +122,26 @@ def chosen_strategy(options: argparse.Namespace, default: Strategy) -> Strategy:
                 seed=given.get("seed", 0),
             )
         usual_beam = default if isinstance(default, Beam) else Beam(options.count)
-        size = given.get("beam", max(usual_beam.size, options.count))
-        return Beam(size, usual_beam.length_penalty, options.count)
+        diversity = given.get("diversity", usual_beam.diversity)
+        size = max(usual_beam.size, options.count)
+        if diversity:  # as many places for each result
+            size = -(-size // options.count) * options.count
+        length_penalty = given.get("length_penalty", usual_beam.length_penalty)
+        return Beam(given.get("beam", size), length_penalty, options.count, diversity)
     except ValueError as error:
-        options.usage(f"--{str(error).replace('_', '-', 1)}")
-        raise  # not reached: a usage error ends the program
+        return _usage(options, error)
+
+
+def _flag(name: str) -> str:
+    """The flag of a setting."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _usage(options: argparse.Namespace, error: ValueError) -> NoReturn:
+    """End with a usage error; what is wrong begins with the setting's name."""
+    name, rest = str(error).split(" ", 1)
+    options.usage(f"{_flag(name)} {rest}")
+    raise error  # not reached
 
 
 def _width(text: str) -> int:
@@ -80,10 +156,17 @@ def _check(options: argparse.Namespace, sampling: list[str], searches: bool) -> 
     given = vars(options)
     if "beam" in given and sampling:
         options.usage(f"--beam searches and {sampling[0]} samples: give one of them")
+    for name in ("diversity", "length_penalty"):
+        if name in given and (sampling or not (searches or "beam" in given)):
+            options.usage(f"{_flag(name)} is of a beam: give --beam with it, and no sampling")
+    if given.get("diversity") and options.count == 1:
+        options.usage("--diversity keeps several results apart: give --count with it")
     if searches and sampling == ["--seed"]:
         options.usage("--seed is of samples: give --temperature, --top-k or --top-p with it")
     if "beam" in given and options.count > options.beam:
         options.usage(f"--count {options.count} needs a --beam at least as wide, got --beam {options.beam}")
+    if "beam" in given and given.get("diversity") and options.beam % options.count:
+        options.usage(f"--beam must be a multiple of --count {options.count}, got {options.beam}")
     if options.count > 1 and (given.get("temperature") == 0 or given.get("top_k") == 1):
         options.usage(f"--count {options.count} would be all the same: the likeliest is only one")
 
@@ -101,7 +184,8 @@ def describe(strategy: Strategy) -> str:
     from common.search import Beam
 
     if isinstance(strategy, Beam):
-        return f"beam:{strategy.size}|length:{strategy.length_penalty}"
+        diversity = f"|diversity:{strategy.diversity}" if strategy.diversity else ""
+        return f"beam:{strategy.size}|length:{strategy.length_penalty}{diversity}"
     parts = [f"temperature:{strategy.temperature}", f"seed:{strategy.seed}"]
     parts += [f"top-k:{strategy.top_k}"] if strategy.top_k else []
     parts += [f"top-p:{strategy.top_p}"] if strategy.top_p is not None else []

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from common.config import as_values, build
+from common.constraints import Constraints
 from common.decoder import Decoder, DecoderConfig
 from common.device import choose_device
 from common.loss import Loss, linear_cross_entropy, sequence_loss
@@ -81,6 +82,7 @@ class LanguageModel(nn.Module):
         prompt: str = "",
         length: int = 300,
         strategy: Strategy = Sampling(temperature=0.7),  # noqa: B008 (frozen)
+        constraints: Constraints = Constraints(),  # noqa: B008 (frozen)
     ) -> Result:
         """Continue ``prompt`` by ``length`` tokens.
 
@@ -91,24 +93,22 @@ class LanguageModel(nn.Module):
             prompt: What to continue; the model makes up a beginning without.
             length: Number of tokens to add.
             strategy: :class:`~common.sampling.Sampling` or :class:`~common.search.Beam`.
+            constraints: What the continuation must be like, seen together with the prompt; their
+                prefix and shortest length are not looked at.
 
         Returns:
             The prompt and its continuation; score and tokens are of the continuation.
         """
         ids = [token for token in self.tokenizer.encode(prompt) if token != Tokenizer.UNK]
         tokens = torch.tensor([[Tokenizer.BOS, *ids]], device=self.device)
-        never = [self.tokenizer.special(token) for token in self.tokenizer.special_tokens]
-        (hypotheses,) = decode(
-            self.decoder,
-            self.decoder.start_empty(1),
-            tokens,
-            strategy,
-            eos=None,
-            max_length=length,
-            forbidden=never,
-        )
+        start = replace(constraints, prefix="").start(self.tokenizer)
+        rules = constraints.rules(self.tokenizer, start, eos=None, max_length=length)
+        rules = replace(rules, prefix=tuple(ids))
+        (hypotheses,) = decode(self.decoder, self.decoder.start_empty(1), tokens, strategy, rules)
         result = make_result(hypotheses, self.tokenizer, ids)
-        whole = [replace(each, text=prompt + each.text) for each in (result, *result.alternatives)]
+        # What the tokens of the prompt read as may lack what the model has never seen.
+        read = len(self.tokenizer.decode(ids))
+        whole = [replace(each, text=prompt + each.text[read:]) for each in (result, *result.alternatives)]
         return replace(whole[0], alternatives=tuple(whole[1:]))
 
     @torch.inference_mode()

@@ -17,6 +17,7 @@ class Result:
         tokens: Its pieces, readable; the end-of-sentence last if it was reached.
         log_probabilities: Natural log-probability of each of ``tokens``.
         alternatives: The other texts, if more than one was asked for, best first.
+        language: Of what was translated, if it had to be found out.
     """
 
     text: str
@@ -24,12 +25,13 @@ class Result:
     tokens: tuple[str, ...] = ()
     log_probabilities: tuple[float, ...] = ()
     alternatives: tuple["Result", ...] = ()
+    language: str = ""
 
 
 def make_result(hypotheses: Sequence[Hypothesis], tokenizer: Tokenizer, prompt: Sequence[int] = ()) -> Result:
     """The first hypothesis as a result, the others as its alternatives.
 
-    Their texts are what the hypothesis adds to the text of ``prompt``, the tokens it continues.
+    Their texts begin with that of ``prompt``, the tokens that the hypotheses continue; their scores do not.
     """
     first, *others = (_one(hypothesis, tokenizer, prompt) for hypothesis in hypotheses)
     return Result(first.text, first.score, first.tokens, first.log_probabilities, tuple(others))
@@ -38,5 +40,5 @@ def make_result(hypotheses: Sequence[Hypothesis], tokenizer: Tokenizer, prompt: 
 def _one(hypothesis: Hypothesis, tokenizer: Tokenizer, prompt: Sequence[int]) -> Result:
     pieces = tokenizer.pieces([*hypothesis.tokens, *[tokenizer.EOS] * hypothesis.finished])
     # Decoded together: whether a space stands before a word depends on whether something else does.
-    text = tokenizer.decode([*prompt, *hypothesis.tokens])[len(tokenizer.decode(prompt)) :]
+    text = tokenizer.decode([*prompt, *hypothesis.tokens])
     return Result(text, hypothesis.score, tuple(pieces), hypothesis.log_probabilities)

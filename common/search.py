@@ -4,59 +4,25 @@ Whatever the state is, a photograph, a sentence or a prompt has made it; decodin
 only asks it for :meth:`State.select` and :meth:`State.widen`.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from random import Random
-from typing import NamedTuple, Protocol, Self, TypeVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from common.beam import Beam, Front
+from common.beam import Beam
+from common.beam_search import beam_search
+from common.contract import Hypothesis, S, State, Step
+from common.errors import InputError
+from common.rules import Rules
 from common.sampling import Sampling, draw
 
-__all__ = ["Beam", "Hypothesis", "State", "Step", "Strategy", "decode"]
-
-
-class State(Protocol):
-    """What a step carries along, one row for each sequence."""
-
-    def select(self, rows: Tensor) -> Self:
-        """The states of ``rows``, int64 (n,), in that order."""
-        ...
-
-    def widen(self, width: int) -> Self:
-        """Each row ``width`` times, side by side."""
-        ...
-
-
-S = TypeVar("S", bound=State)
-Step = Callable[[Tensor, S], tuple[Tensor, S]]
-"""Reads tokens (rows, length); returns logits (rows, length, vocabulary_size) and the state after."""
+__all__ = ["Beam", "Hypothesis", "Rules", "Sampling", "State", "Step", "Strategy", "decode", "stream"]
 
 
 Strategy = Beam | Sampling
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """One decoded sequence.
-
-    Attributes:
-        tokens: Ids, without prompt and end-of-sentence.
-        log_probabilities: Natural log-probability of each token under the model as it is (no
-            temperature, no cuts), and of the end-of-sentence last if it was reached.
-        finished: Whether the end-of-sentence was reached before the length limit.
-    """
-
-    tokens: tuple[int, ...]
-    log_probabilities: tuple[float, ...]
-    finished: bool
-
-    @property
-    def score(self) -> float:
-        """Log-probability of the whole sequence."""
-        return sum(self.log_probabilities)
 
 
 def decode(
@@ -64,24 +30,19 @@ def decode(
     state: S,
     prompt: Tensor,
     strategy: Strategy,
+    rules: Rules,
     *,
-    eos: int | None,
-    max_length: int,
-    min_length: int = 0,
-    forbidden: Sequence[int] = (),
     items: Sequence[int] | None = None,
 ) -> list[list[Hypothesis]]:
-    """Continue every row of ``prompt`` until its end-of-sentence or ``max_length`` tokens.
+    """Continue every row of ``prompt`` until its end-of-sentence or the length limit.
 
     Args:
         step: The model.
         state: Its state before the prompt, one row for each item.
         prompt: Tokens that every result starts from, int64 (batch, length), length at least 1.
         strategy: Beam search or sampling (temperature 0 for greedy).
-        eos: The token that ends a sequence; None to stop by length alone.
-        max_length: Most tokens to add, the end-of-sentence counted.
-        min_length: Tokens before which the end-of-sentence is not chosen, itself not counted.
-        forbidden: Tokens never to be chosen.
+        rules: When to stop, and what may not be chosen. A sequence that they let nothing follow
+            stops there, as at the length limit.
         items: The number of each row in the user's input, which its random numbers come from.
 
     Returns:
@@ -89,141 +50,101 @@ def decode(
         there are no more.
 
     Raises:
-        ValueError: The prompt, ``max_length``, ``forbidden`` or ``items`` is not as above.
+        ValueError: The prompt or ``items`` is not as above.
+        InputError: The rules leave no token to begin with.
     """
-    if prompt.ndim != 2 or prompt.size(1) < 1:
-        raise ValueError(f"prompt must be (batch, length) with length at least 1, got {tuple(prompt.shape)}")
-    if max_length < 1:
-        raise ValueError(f"max_length must be at least 1, got {max_length}")
-    if items is not None and len(items) != len(prompt):
-        raise ValueError(f"items must number the {len(prompt)} rows of the prompt, got {len(items)}")
+    numbers = _numbers(prompt, items)
     if not len(prompt):
         return []
+    logits, state = _read(step, state, prompt, rules)
+    if isinstance(strategy, Beam):
+        return beam_search(step, state, logits, strategy, rules)
+    return _sample(step, state, logits, strategy, rules, numbers)
+
+
+def stream(
+    step: Step[S], state: S, prompt: Tensor, sampling: Sampling, rules: Rules, *, item: int = 0
+) -> Iterator[int]:
+    """Continue the one row of ``prompt``; its tokens come as they are chosen, the end-of-sentence not.
+
+    They are the tokens that :func:`decode` gives for the first sample. It raises what that
+    raises, when the first token is asked for.
+    """
+    _numbers(prompt, [item])
+    logits, state = _read(step, state, prompt, rules)
+    for drawn in _draws(step, state, logits, replace(sampling, count=1), rules, [item]):
+        yield from (token for token in drawn.tokens if token != rules.eos)
+
+
+def _numbers(prompt: Tensor, items: Sequence[int] | None) -> Sequence[int]:
+    """The number of each row of the prompt, checked."""
+    if prompt.ndim != 2 or prompt.size(1) < 1:
+        raise ValueError(f"prompt must be (batch, length) with length at least 1, got {tuple(prompt.shape)}")
+    if items is not None and len(items) != len(prompt):
+        raise ValueError(f"items must number the {len(prompt)} rows of the prompt, got {len(items)}")
+    return range(len(prompt)) if items is None else items
+
+
+def _read(step: Step[S], state: S, prompt: Tensor, rules: Rules) -> tuple[Tensor, S]:
+    """The logits (rows, vocabulary_size) of the first token to choose, and the state after the prompt."""
     whole, state = step(prompt, state)
     logits = whole[:, -1]
-    mask = torch.zeros(logits.size(-1), device=logits.device)
-    mask[list(forbidden)] = -torch.inf
-    rules = _Rules(eos, min_length, max_length, mask)
-    if rules.mask_at(1).isinf().all():
-        raise ValueError("forbidden must leave a token to choose")
-    if isinstance(strategy, Beam):
-        return _beam_search(step, state, logits, strategy, rules)
-    return _sample(step, state, logits, strategy, rules, range(len(prompt)) if items is None else items)
+    if rules.apply(torch.zeros_like(logits[:1]), prompt[:1, :0]).isinf().all():
+        raise InputError("what is asked for leaves no token to begin with; ask for less")
+    return logits, state
 
 
-class _Rules(NamedTuple):
-    """When to stop, and what to add to the log-probabilities: minus infinity for forbidden tokens."""
+class _Draw(NamedTuple):
+    """One token for each sequence that had not ended: which sequences, tokens, log-probabilities."""
 
-    eos: int | None
-    min_length: int
-    max_length: int
-    mask: Tensor
-
-    def mask_at(self, length: int) -> Tensor:
-        """What to add for the token that makes the sequence ``length`` long, (vocabulary_size,)."""
-        if self.eos is None or length > self.min_length:
-            return self.mask
-        return self.mask.index_fill(0, torch.tensor([self.eos], device=self.mask.device), -torch.inf)
-
-    def hypothesis(self, tokens: Sequence[int], log_probabilities: Sequence[float]) -> Hypothesis:
-        """Of ``tokens`` with the end-of-sentence, if it was reached."""
-        finished = tokens[-1] == self.eos
-        return Hypothesis(tuple(tokens[:-1] if finished else tokens), tuple(log_probabilities), finished)
+    rows: list[int]
+    tokens: list[int]
+    log_probabilities: list[float]
 
 
-def _sample(
-    step: Step[S], state: S, logits: Tensor, sampling: Sampling, rules: _Rules, items: Sequence[int]
-) -> list[list[Hypothesis]]:
+def _draws(
+    step: Step[S], state: S, logits: Tensor, sampling: Sampling, rules: Rules, items: Sequence[int]
+) -> Iterator[_Draw]:
     """Draw token after token, each sample with random numbers of its own."""
     count = sampling.count
     # Hashed, so that neighbouring items share nothing.
     sources = [Random(f"{sampling.seed}/{item}/{copy}") for item in items for copy in range(count)]
-    tokens: list[list[int]] = [[] for _ in sources]
-    scores: list[list[float]] = [[] for _ in sources]
     alive = list(range(len(sources)))
     rows = torch.arange(len(logits), device=logits.device).repeat_interleave(count)
     state, logits = state.select(rows), logits[rows]
+    history = torch.empty(len(alive), 0, dtype=torch.int64, device=logits.device)
     for length in range(1, rules.max_length + 1):
         distribution = logits.float().log_softmax(-1)
+        scores = rules.apply(distribution, history)
+        stuck = scores.amax(-1, keepdim=True).isneginf()
         uniform = torch.tensor([sources[row].random() for row in alive], dtype=torch.float64)
-        chosen = draw(distribution + rules.mask_at(length), sampling, uniform)
-        added = distribution.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
-        for row, token, score in zip(alive, chosen.tolist(), added.tolist(), strict=True):
-            tokens[row].append(token)
-            scores[row].append(score)
-        keep = [index for index, row in enumerate(alive) if tokens[row][-1] != rules.eos]
+        chosen = draw(torch.where(stuck, distribution, scores), sampling, uniform).unsqueeze(-1)
+        added = distribution.gather(-1, chosen).squeeze(-1).tolist()
+        tokens = chosen.squeeze(-1).tolist()
+        free = (~stuck).squeeze(-1).nonzero().squeeze(-1).tolist()
+        yield _Draw([alive[i] for i in free], [tokens[i] for i in free], [added[i] for i in free])
+        keep = [index for index in free if tokens[index] != rules.eos]
         if not keep or length == rules.max_length:
-            break
+            return
+        history = torch.cat([history, chosen], 1)
         if len(keep) < len(alive):
             alive = [alive[index] for index in keep]
             kept = torch.tensor(keep, device=logits.device)
-            state, chosen = state.select(kept), chosen[kept]
-        whole, state = step(chosen.unsqueeze(-1), state)
+            state, chosen, history = state.select(kept), chosen[kept], history[kept]
+        whole, state = step(chosen, state)
         logits = whole[:, -1]
-    results = [rules.hypothesis(*each) for each in zip(tokens, scores, strict=True)]
-    return [results[start : start + count] for start in range(0, len(results), count)]
 
 
-def _beam_search(
-    step: Step[S], state: S, logits: Tensor, beam: Beam, rules: _Rules
+def _sample(
+    step: Step[S], state: S, logits: Tensor, sampling: Sampling, rules: Rules, items: Sequence[int]
 ) -> list[list[Hypothesis]]:
-    """Keep the ``beam.size`` best open hypotheses of each item; set aside those that end among them."""
-    items, size = len(logits), beam.size
-    found: list[list[Hypothesis]] = [[] for _ in range(items)]
-    searched = found  # of the items whose search goes on
-    # At first only one place of each item is filled, so that there is no special first step.
-    totals = logits.new_full((items, size), -torch.inf, dtype=torch.float32)
-    totals[:, 0] = 0.0
-    nothing = totals.new_zeros(items, size, 0)
-    front = Front(totals, nothing.long(), nothing, torch.zeros_like(totals, dtype=torch.long))
-    state, logits = state.widen(size), logits.repeat_interleave(size, 0)
-    for length in range(1, rules.max_length + 1):
-        grown = front.grow(logits, rules.mask_at(length))
-        ended = grown.tokens[:, :, -1] == (-1 if rules.eos is None else rules.eos)
-        _set_aside(searched, grown, ended[:, :size], rules)
-        front = grown.going_on(ended, size)
-        if length == rules.max_length:
-            _set_aside(searched, front, front.totals.isfinite(), rules)
-            break
-        hopes = front.totals[:, 0].tolist()
-        keep = [i for i, each in enumerate(searched) if not _settled(each, beam, hopes[i], length)]
-        if not keep:
-            break
-        searched = [searched[i] for i in keep]
-        kept = torch.tensor(keep, device=logits.device)
-        front = Front(*(each[kept] for each in front))
-        rows = (kept.unsqueeze(1) * size + front.parents).flatten()
-        whole, state = step(front.tokens[:, :, -1:].flatten(0, 1), state.select(rows))
-        logits = whole[:, -1]
-    return [_best(hypotheses, beam) for hypotheses in found]
-
-
-def _set_aside(found: list[list[Hypothesis]], front: Front, which: Tensor, rules: _Rules) -> None:
-    """Add those of ``which``, bool (items, first places), that are not empty to what their item found."""
-    for item, place in (which & front.totals[:, : which.size(1)].isfinite()).nonzero().tolist():
-        tokens, steps = front.tokens[item, place], front.steps[item, place]
-        found[item].append(rules.hypothesis(tokens.tolist(), steps.tolist()))
-
-
-def _best(found: list[Hypothesis], beam: Beam) -> list[Hypothesis]:
-    """Finished ones first: one cut off by the length limit is only better than none."""
-    ranked = sorted(
-        found, key=lambda h: (h.finished, beam.rank(h.score, len(h.log_probabilities))), reverse=True
-    )
-    return ranked[: beam.count]
-
-
-def _settled(found: list[Hypothesis], beam: Beam, hope: float, length: int) -> bool:
-    """Whether to stop: enough have finished, and none going on would be better if it ended next.
-
-    ``hope`` is the best total of those going on, after ``length`` tokens. With a length penalty above 0
-    one that goes on much longer might still win; waiting for it costs more than it gains.
-    """
-    if hope == -torch.inf:
-        return True
-    if len(found) < beam.size:
-        return False
-    if beam.size == 1:  # as greedy, whatever the length penalty
-        return True
-    last = _best(found, beam)[-1]
-    return beam.rank(hope, length + 1) <= beam.rank(last.score, len(last.log_probabilities))
+    """All that is drawn, put together."""
+    count = sampling.count
+    tokens: list[list[int]] = [[] for _ in range(len(items) * count)]
+    scores: list[list[float]] = [[] for _ in tokens]
+    for each in _draws(step, state, logits, sampling, rules, items):
+        for row, token, score in zip(each.rows, each.tokens, each.log_probabilities, strict=True):
+            tokens[row].append(token)
+            scores[row].append(score)
+    results = [Hypothesis.of(*each, rules.eos) for each in zip(tokens, scores, strict=True)]
+    return [results[start : start + count] for start in range(0, len(results), count)]

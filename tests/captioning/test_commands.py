@@ -107,6 +107,32 @@ def test_count_adds_alternatives(caption, tiny_captioner, photographs):
     assert record == {**expected[0], "alternatives": expected[1:]}
 
 
+def test_captions_keep_to_constraints(caption, photographs):
+    path = photographs[0] / "colour.jpg"
+    flags = ("--prefix", "a do", "--ban", "dog", "--format", "jsonl")
+    for strategy in (("--count", "3"), ("--count", "3", "--diversity", "1"), ("--temperature", "2")):
+        (record,) = caption(path, *flags, *strategy).records
+        for each in [record, *record.get("alternatives", [])]:
+            assert each["caption"].startswith("a do")
+            assert not re.match(r"a dog\b", each["caption"])
+    lines = [caption(path, "--min-length", "3", "--max-length", str(most)).out for most in (3, 9)]
+    assert lines[0] != lines[1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "message"),
+    [
+        (("--prefix", "the dog", "--ban", "dog"), 2, "--prefix must not have the banned word 'dog' in it"),
+        (("--min-length", "5", "--max-length", "4"), 2, "--max-length must be at least 5, got 4"),
+        (("--prefix", "quite a long beginning"), 1, "the prefix 'quite a long beginning' is longer than"),
+    ],
+)
+def test_constraints_that_cannot_be_kept(caption, photographs, flags, status, message):
+    outcome = caption(photographs[0] / "colour.jpg", *flags)
+    assert (outcome.status, outcome.out) == (status, "")
+    assert re.fullmatch(rf"error: {re.escape(message)}.*\n", outcome.err)
+
+
 def test_samples_depend_on_the_place_of_a_photograph_alone(caption, photographs):
     folder, _ = photographs
     good, bad = folder / "colour.jpg", folder / "text.jpg"

@@ -2,11 +2,15 @@ import json
 import math
 import re
 import shutil
+import sys
+from collections import Counter
+from itertools import pairwise
 
 import pytest
 import torch
+from tqdm import tqdm
 
-from common.commands import signature
+from common.commands import report, signature
 from common.language_model import LanguageModel
 from common.model_directory import FORMAT
 
@@ -50,6 +54,44 @@ def test_generate_parts_several_texts_by_a_line(call, tiny_language_model):
     outcome = call("generate", "To", "--length", "9", "--model", tiny_language_model, "--count", "3")
     texts = outcome.out.removesuffix("\n").split("\n\n--\n\n")
     assert [(text[:2], len(text)) for text in texts] == [("To", 11)] * 3
+
+
+def test_generate_keeps_to_constraints(call, tiny_language_model):
+    def run(*flags):
+        fixed = ("generate", "To", "--length", "200", "--model", tiny_language_model, "--temperature", "5")
+        return call(*fixed, *flags).out.removesuffix("\n")
+
+    free = run()
+    word = re.search(r"\b\w\b", free)[0]
+    assert not re.search(rf"\b{word}\b", run("--ban", word), re.IGNORECASE)
+    assert len(set(pairwise(free))) < len(free) - 1
+    once = run("--no-repeat-ngram", "2")
+    assert len(set(pairwise(once))) == len(once) - 1 > 100
+    assert Counter(run("--repetition-penalty", "0.01")).most_common(1)[0][1] > 2 * max(Counter(free).values())
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--prefix", "a"), "unrecognized arguments: --prefix a"),
+        (("--max-length", "9"), "unrecognized arguments: --max-length 9"),
+        (("--ban", " "), "--ban must not be an empty word"),
+        (("--length-penalty", "1"), "--length-penalty is of a beam: give --beam with it, and no sampling"),
+    ],
+)
+def test_generate_refuses_flags_without_effect(call, tiny_language_model, flags, message):
+    outcome = call("generate", "To", "--model", tiny_language_model, *flags)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert re.fullmatch(rf"error: {re.escape(message)} \(see .*\)\n", outcome.err)
+
+
+def test_a_report_is_a_line_above_the_progress_bar(capsys):
+    with tqdm(total=3, file=sys.stderr) as bar:
+        bar.update()
+        report("half of it is done")
+        bar.update()
+    lines = capsys.readouterr().err.split("\n")
+    assert "half of it is done" in [line.split("\r")[-1] for line in lines]
 
 
 def test_generate_names_what_the_model_has_never_seen(call, tiny_language_model):

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from common.metrics import (
+    Score,
     TextScore,
     caption_scores,
     caption_words,
     cider_d,
     corpus_bleu,
-    translation_scores,
 )
 
 WORDS = caption_words("a the dog cat man woman runs sits jumps on in over grass street red ball with two")
@@ -185,38 +185,19 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize("references_each", [1, 2])
-def test_translations_score_as_with_sacrebleus_command(tmp_path: Path, references_each: int) -> None:
+def test_captions_score_as_with_sacrebleus_command(tmp_path: Path, references_each: int) -> None:
     hypotheses = [row[0] for row in SENTENCES]
     references = [row[1 : 1 + references_each] for row in SENTENCES]
-    scores = translation_scores(hypotheses, references)
-    streams = [list(stream) for stream in zip(*references, strict=True)]
-    flags = ("-m", "bleu", "chrf", "--chrf-word-order", "2")
-    lines = sacrebleu_command(tmp_path, hypotheses, streams, *flags).splitlines()
-    for score, line in zip((scores.bleu, scores.chrf), lines, strict=True):
-        assert line.startswith(f"{score.name}|{score.signature} = {score.value:.6f}")
-    assert f"nrefs:{references_each}|case:mixed" in scores.bleu.signature
-    assert 0 < scores.bleu.value < 100
-    captions = caption_scores(hypotheses, references).sacrebleu
-    assert (captions.value, captions.signature) == (scores.bleu.value, scores.bleu.signature)
+    score = caption_scores(hypotheses, references).sacrebleu
+    line = sacrebleu_command(tmp_path, hypotheses, [list(stream) for stream in zip(*references, strict=True)])
+    assert line.startswith(f"BLEU|{score.signature} = {score.value:.6f}")
+    assert f"nrefs:{references_each}|case:mixed" in score.signature
+    assert 0 < score.value < 100
 
 
-def test_translations_may_have_different_numbers_of_references() -> None:
-    hypotheses = ["The dog runs over the green grass.", "A cat sits on the mat now."]
-    one, two = "The dog runs on the grass.", "The dog runs over green grass today."
-    other = "The cat sits on the mat."
-    both = translation_scores(hypotheses, [[one, two], [other]])
-    # A reference twice adds nothing, so that the ragged and the full list agree.
-    full = translation_scores(hypotheses, [[one, two], [other, other]])
-    assert both.bleu.value == pytest.approx(full.bleu.value)
-    assert both.chrf.value == pytest.approx(full.chrf.value)
-    assert "nrefs:var" in both.bleu.signature
-    assert both.bleu.value > translation_scores(hypotheses, [[one], [other]]).bleu.value
-
-
-def test_translation_scores_print_value_and_signature() -> None:
-    bleu, chrf = str(translation_scores(["Ein Hund rennt hier."], [["Ein Hund rennt hier."]])).splitlines()
-    assert bleu.startswith("BLEU 100.0 (nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:")
-    assert chrf.startswith("chrF2++ 100.0 (nrefs:1|case:mixed|eff:yes|nc:6|nw:2|space:no|version:")
+def test_a_score_prints_its_interval_if_it_has_one() -> None:
+    assert str(Score("BLEU", 41.0, "tok:13a")) == "BLEU 41.00 (tok:13a)"
+    assert str(Score("BLEU", 41.0, "tok:13a", (40.125, 42.0))) == "BLEU 41.00 [40.12, 42.00] (tok:13a)"
 
 
 def test_caption_scores_ignore_case_and_punctuation_but_sacrebleu_does_not() -> None:
@@ -246,7 +227,6 @@ def test_caption_scores_print_one_score_a_line() -> None:
     assert ragged.cider_d.signature.startswith("nrefs:var|")
 
 
-@pytest.mark.parametrize("scores", [translation_scores, caption_scores])
 @pytest.mark.parametrize(
     ("hypotheses", "references", "message"),
     [
@@ -257,11 +237,9 @@ def test_caption_scores_print_one_score_a_line() -> None:
         (["a", "b"], [["a"], "b"], "references must hold a list for each item, got a string at item 2"),
     ],
 )
-def test_wrong_pairs_are_refused(
-    scores: Callable[..., Any], hypotheses: list[str], references: list[Any], message: str
-) -> None:
+def test_wrong_pairs_are_refused(hypotheses: list[str], references: list[Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        scores(hypotheses, references)
+        caption_scores(hypotheses, references)
 
 
 def test_text_score_by_hand() -> None:

@@ -108,7 +108,8 @@ def test_an_item_stays_on_its_line(text):
 
 
 def test_an_item_has_as_many_lines_as_were_asked_for():
-    result = Result("a\nb", alternatives=(Result("c"),))
-    assert texts_of(result, 2) == ["a b", "c"]
-    assert texts_of(result, 4) == ["a b", "c", "", ""]
+    result = Result("a\nb", -0.25, alternatives=(Result("c", -12.34567),))
+    assert texts_of(Result("a\nb", -0.25), 1) == ["a b"]
+    assert texts_of(result, 2) == ["-0.2500\ta b", "-12.3457\tc"]
+    assert texts_of(result, 4) == ["-0.2500\ta b", "-12.3457\tc", "", ""]
     assert texts_of(InputError("bad"), 3) == ["", "", ""]

@@ -7,6 +7,7 @@ row that is lost or mixed up shows.
 
 import itertools
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Self
 
@@ -18,7 +19,7 @@ from torch.testing import assert_close
 from common.beam import Beam
 from common.decoder import Decoder, DecoderConfig
 from common.sampling import GREEDY, Sampling
-from common.search import Hypothesis, decode
+from common.search import Hypothesis, Rules, decode, stream
 
 EOS = 3
 
@@ -52,7 +53,7 @@ class Table:
     def decode(self, strategy, items=(0,), *, prompt=(0,), eos=EOS, max_length=4, **settings):
         state = Rows(torch.tensor(items), torch.zeros(len(items), dtype=torch.long))
         prompts = torch.tensor([prompt] * len(items))
-        return decode(self, state, prompts, strategy, eos=eos, max_length=max_length, items=items, **settings)
+        return decode(self, state, prompts, strategy, Rules(eos, max_length, **settings), items=items)
 
 
 def random_table(items=3, vocabulary=4, scale=1.5):
@@ -67,32 +68,37 @@ def chain(**following):
     return Table(probabilities.log().expand(1, 4, 4, 4))
 
 
-def every_hypothesis(table, item, *, eos=EOS, max_length=4, forbidden=()):
-    """All there are, in no order."""
-    allowed = [token for token in range(table.logits.size(-1)) if token not in forbidden]
+def every_hypothesis(table, item, rules):
+    """All there are, in no order, with the sums that they are chosen by."""
     log_probabilities = table.logits[item].log_softmax(-1)
+    everything = {}
 
-    def extend(tokens, steps, before, last):
-        if len(steps) == max_length:
-            yield Hypothesis(tokens, steps, False)
+    def extend(tokens, steps, total, before, last):
+        row = log_probabilities[before, last]
+        scores = rules.apply(row[None], torch.tensor([tokens], dtype=torch.long))[0].tolist()
+        if len(steps) == rules.max_length or max(scores) == -math.inf:
+            everything[Hypothesis(tokens, steps, False)] = total
             return
-        for token in allowed:
-            longer = (*steps, log_probabilities[before, last, token].item())
-            if token == eos:
-                yield Hypothesis(tokens, longer, True)
+        for token, score in enumerate(scores):
+            longer = (*steps, row[token].item())
+            if score == -math.inf:
+                continue
+            if token == rules.eos:
+                everything[Hypothesis(tokens, longer, True)] = total + score
             else:
-                yield from extend((*tokens, token), longer, last, token)
+                extend((*tokens, token), longer, total + score, last, token)
 
-    return list(extend((), (), 0, 0))
+    extend((), (), 0.0, 0, 0)
+    return everything
 
 
 def assert_best(found, everything, length_penalty, count):
-    """Finished first, then by score / length ** length_penalty; equals in any order."""
+    """Finished first, then by total / length ** length_penalty; equals in any order."""
+    totals = {(each.tokens, each.finished): total for each, total in everything.items()}
 
     def rank(hypothesis):
-        return not hypothesis.finished, -hypothesis.score / len(
-            hypothesis.log_probabilities
-        ) ** length_penalty
+        total, length = totals[hypothesis.tokens, hypothesis.finished], len(hypothesis.log_probabilities)
+        return not hypothesis.finished, -total / length**length_penalty
 
     steps = {(each.tokens, each.finished): each.log_probabilities for each in everything}
     expected = sorted(map(rank, everything))[:count]
@@ -184,12 +190,86 @@ def test_beam_as_wide_as_the_space_is_brute_force(length_penalty, eos, forbidden
     table, count = random_table(), 9
     results = table.decode(Beam(256, length_penalty, count), (0, 1, 2), eos=eos, forbidden=forbidden)
     for item, found in enumerate(results):
-        assert_best(found, every_hypothesis(table, item, eos=eos, forbidden=forbidden), length_penalty, count)
+        everything = every_hypothesis(table, item, Rules(eos, 4, forbidden=forbidden))
+        assert_best(found, everything, length_penalty, count)
+
+
+def after_two_nothing_but_one(tokens):
+    """Stands for banned words."""
+    return {0, 2, EOS} if tokens[-1:] == [2] else ()
+
+
+# Some of them let nothing follow some sequences.
+RULES = [
+    {"no_repeat_ngram": 1},
+    {"no_repeat_ngram": 2, "min_length": 2},
+    {"no_repeat_ngram": 2, "prefix": (1, 2, 1)},
+    {"banned": after_two_nothing_but_one},
+    {"banned": after_two_nothing_but_one, "no_repeat_ngram": 1},
+    {"repetition_penalty": 3.0},
+    {"repetition_penalty": 0.5, "prefix": (2,)},
+    {"first": (0, 2), "min_length": 1, "repetition_penalty": 1.5},
+    {"first": (1,), "forbidden": (EOS,), "no_repeat_ngram": 1},
+    {"min_length": 9, "no_repeat_ngram": 1},
+]
+
+
+@pytest.mark.parametrize("eos", [EOS, None])
+@pytest.mark.parametrize("settings", RULES)
+def test_wide_beam_under_rules_is_brute_force(settings, eos):
+    table = random_table()
+    results = table.decode(Beam(256, 0.5, 9), (0, 1, 2), eos=eos, **settings)
+    for item, found in enumerate(results):
+        assert_best(found, every_hypothesis(table, item, Rules(eos, 4, **settings)), 0.5, 9)
+
+
+@pytest.mark.parametrize("settings", RULES)
+def test_samples_under_rules_come_as_often_as_they_should(settings):
+    table = random_table(1, scale=0.7)
+    rules = Rules(EOS, 3, **settings)
+    log_probabilities = table.logits[0].log_softmax(-1)
+
+    def probability(hypothesis):
+        """The product of the softmaxes of what is chosen by."""
+        total, (before, last) = 0.0, (0, 0)
+        target = [*hypothesis.tokens, *[EOS] * hypothesis.finished]
+        for place, token in enumerate(target):
+            history = torch.tensor([target[:place]], dtype=torch.long)
+            scores = rules.apply(log_probabilities[before, last][None], history)[0]
+            total += scores.log_softmax(-1)[token].item()
+            before, last = last, token
+        return math.exp(total)
+
+    every = {(each.tokens, each.finished): probability(each) for each in every_hypothesis(table, 0, rules)}
+    assert sum(every.values()) == pytest.approx(1)
+    (samples,) = table.decode(Sampling(count=3000), max_length=3, **settings)
+    counted = Counter((each.tokens, each.finished) for each in samples)
+    assert set(counted) <= set(every)
+    keys = list(every)
+    found = chi_square(torch.tensor([counted[key] for key in keys]), torch.tensor([every[k] for k in keys]))
+    # Mean and standard deviation of what is right: five of these above it next to never come.
+    assert found < len(keys) + 5 * math.sqrt(2 * len(keys))
+
+
+@pytest.mark.parametrize("settings", RULES)
+def test_greedy_under_rules_takes_the_best_step_allowed(settings):
+    table, rules = random_table(20), Rules(EOS, 4, **settings)
+    for item, (found,) in enumerate(table.decode(GREEDY, range(20), **settings)):
+        target, finished = [], False
+        while len(target) < 4 and not finished:
+            before, last = [0, 0, *target][-2:]
+            row = table.logits[item, before, last].log_softmax(-1)
+            scores = rules.apply(row[None], torch.tensor([target], dtype=torch.long))[0]
+            if scores.max() == -math.inf:
+                break
+            finished = scores.argmax() == EOS
+            target += [] if finished else [int(scores.argmax())]
+        assert (found.tokens, found.finished) == (tuple(target), finished)
 
 
 def test_wide_beam_returns_all_there_are():
     table = random_table(1)
-    everything = every_hypothesis(table, 0, max_length=3)
+    everything = every_hypothesis(table, 0, Rules(EOS, 3))
     results = table.decode(Beam(100, count=100), max_length=3)
     assert_best(results[0], everything, 1.0, 100)
     assert sum(math.exp(each.score) for each in results[0]) == pytest.approx(1)
@@ -199,7 +279,7 @@ def test_wide_beam_returns_all_there_are():
 def test_wide_beam_of_a_decoder_is_brute_force(length_penalty):
     decoder, state = small_decoder(batch=2, vocabulary=4)
     beam = Beam(128, length_penalty, count=6)
-    results = decode(decoder, state, torch.zeros(2, 1).long(), beam, eos=EOS, max_length=3)
+    results = decode(decoder, state, torch.zeros(2, 1).long(), beam, Rules(EOS, 3))
     sequences = torch.cartesian_prod(*[torch.arange(4)] * 3)
     for item in range(2):
         rows = state.select(torch.full((64,), item))
@@ -207,7 +287,7 @@ def test_wide_beam_of_a_decoder_is_brute_force(length_penalty):
         steps = logits.log_softmax(-1).gather(-1, sequences.unsqueeze(-1)).squeeze(-1)
         # Sequences that differ only after their end are one.
         cut = [cut_at_end(*each) for each in zip(sequences.tolist(), steps.tolist(), strict=True)]
-        everything = list({(each.tokens, each.finished): each for each in cut}.values())
+        everything = {each: each.score for each in cut}
         assert_best(results[item], everything, length_penalty, 6)
 
 
@@ -237,6 +317,8 @@ STRATEGIES = [
     Beam(1),
     Beam(3, 0.0, count=2),
     Beam(5, 1.0, count=5),
+    Beam(6, 1.0, count=3, diversity=1.0),
+    Beam(2, 0.0, count=2, diversity=0.1),
 ]
 
 
@@ -255,11 +337,11 @@ def test_batch_is_each_alone_in_any_order(strategy, eos):
 def test_batch_of_a_decoder_is_each_alone(strategy):
     decoder, state = small_decoder()
     prompt = torch.randint(4, 12, (4, 2))
-    settings = {"eos": EOS, "max_length": 10, "forbidden": [0, 1]}
-    together = decode(decoder, state, prompt, strategy, **settings)
+    rules = Rules(EOS, 10, forbidden=(0, 1))
+    together = decode(decoder, state, prompt, strategy, rules)
     for item in range(4):
         alone = state.select(torch.tensor([item]))
-        result = decode(decoder, alone, prompt[item : item + 1], strategy, items=[item], **settings)
+        result = decode(decoder, alone, prompt[item : item + 1], strategy, rules, items=[item])
         assert_same(result, [together[item]])
 
 
@@ -269,26 +351,26 @@ def test_batch_of_a_decoder_is_each_alone(strategy):
 def test_ways_to_be_greedy(strategy):
     table, (decoder, state) = random_table(100), small_decoder()
     assert_same(table.decode(strategy, range(100)), table.decode(GREEDY, range(100)))
-    prompt, settings = torch.ones(4, 1).long(), {"eos": EOS, "max_length": 10}
-    expected = decode(decoder, state, prompt, GREEDY, **settings)
-    assert_same(decode(decoder, state, prompt, strategy, **settings), expected)
+    prompt, rules = torch.ones(4, 1).long(), Rules(EOS, 10)
+    expected = decode(decoder, state, prompt, GREEDY, rules)
+    assert_same(decode(decoder, state, prompt, strategy, rules), expected)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_prompt_at_once_is_prompt_step_by_step(strategy):
     decoder, state = small_decoder()
-    prompt, settings = torch.randint(12, (4, 5)), {"eos": EOS, "max_length": 6}
-    expected = decode(decoder, state, prompt, strategy, **settings)
+    prompt, rules = torch.randint(12, (4, 5)), Rules(EOS, 6)
+    expected = decode(decoder, state, prompt, strategy, rules)
     for place in range(4):
         _, state = decoder(prompt[:, place : place + 1], state)
-    assert_same(decode(decoder, state, prompt[:, 4:], strategy, **settings), expected)
+    assert_same(decode(decoder, state, prompt[:, 4:], strategy, rules), expected)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_log_probabilities_are_the_models_own(strategy):
     decoder, state = small_decoder()
     prompt = torch.randint(4, 12, (4, 2))
-    results = decode(decoder, state, prompt, strategy, eos=EOS, max_length=8, forbidden=[0, 5])
+    results = decode(decoder, state, prompt, strategy, Rules(EOS, 8, forbidden=(0, 5)))
     for item, hypothesis in [(index, each) for index, found in enumerate(results) for each in found]:
         target = [*hypothesis.tokens, *([EOS] if hypothesis.finished else [])]
         tokens = torch.tensor([[*prompt[item].tolist(), *target]])
@@ -340,10 +422,80 @@ def test_no_end_before_the_shortest_length_allowed(strategy, min_length):
     assert {len(h.tokens) for h in itertools.chain(*results)} == {min_length}
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(
+    ("settings", "lengths"),
+    [
+        ({"no_repeat_ngram": 1, "eos": None}, {4}),
+        ({"no_repeat_ngram": 1, "min_length": 10}, {3}),
+        ({"no_repeat_ngram": 1, "forbidden": (EOS, 0)}, {2}),
+        ({"banned": lambda tokens: range(4) if len(tokens) == 2 else ()}, {0, 1, 2}),
+        ({"banned": lambda tokens: range(4) if len(tokens) == 1 else (), "first": (1, 2)}, {1}),
+    ],
+)
+def test_what_nothing_may_follow_ends_there(strategy, settings, lengths):
+    results = random_table(6).decode(strategy, range(6), max_length=10, **settings)
+    assert all(1 <= len(found) <= strategy.count for found in results)
+    for hypothesis in itertools.chain(*results):
+        assert len(hypothesis.tokens) in lengths
+        assert hypothesis.finished or len(hypothesis.tokens) == max(lengths)
+        assert len(hypothesis.log_probabilities) == len(hypothesis.tokens) + hypothesis.finished
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_what_nothing_may_follow_leaves_the_others_alone(strategy):
+    table = random_table(6)
+    settings = {"banned": lambda tokens: range(4) if tokens[-1:] == [1] else (), "forbidden": (EOS,)}
+    together = table.decode(strategy, range(6), max_length=6, **settings)
+    assert len({len(h.tokens) for h in itertools.chain(*together)}) > 1
+    for item in range(6):
+        assert_same(table.decode(strategy, [item], max_length=6, **settings), [together[item]])
+
+
 def test_no_items_no_results():
     decoder = Decoder(DecoderConfig(12, 8, 12))
     empty = torch.zeros(0, 1, dtype=torch.long)
-    assert decode(decoder, decoder.start_empty(0), empty, GREEDY, eos=EOS, max_length=3) == []
+    assert decode(decoder, decoder.start_empty(0), empty, GREEDY, Rules(EOS, 3)) == []
+
+
+# Diversity
+
+
+@pytest.mark.parametrize(("diversity", "tokens", "score"), [(0.5, (2,), 0.14), (1.0, (2, 1), 0.054)])
+def test_a_group_avoids_what_the_one_before_chose(diversity, tokens, score):
+    # The first group writes b and ends, 0.7 * 0.9. The second may not begin with b too: it takes c, and
+    # then rather ends, 0.7, than goes on with b, 0.3, unless to end as the first costs log(7/3) = 0.85.
+    table = chain(a=[0, 0.7, 0.2, 0.1], b=[0, 0, 0.1, 0.9], c=[0, 0.3, 0, 0.7])
+    first, second = table.decode(Beam(2, 0.0, 2, diversity))[0]
+    assert (first.tokens, second.tokens) == ((1,), tokens)
+    assert (first.finished, second.finished) == (True, True)
+    assert math.exp(first.score) == pytest.approx(0.63)
+    assert math.exp(second.score) == pytest.approx(score)
+
+
+def test_no_diversity_is_the_plain_beam():
+    table = random_table(6)
+    plain = table.decode(Beam(6, 1.0, 3), range(6), max_length=6)
+    assert_same(table.decode(Beam(6, 1.0, 3, 0.0), range(6), max_length=6), plain)
+
+
+def test_groups_far_apart_begin_differently():
+    results = random_table(20).decode(Beam(4, 1.0, 4, 1000.0), range(20), eos=None)
+    assert [{h.tokens[0] for h in found} for found in results] == [{0, 1, 2, 3}] * 20
+
+
+@pytest.mark.parametrize("settings", [{}, {"first": (1,)}, {"forbidden": (0,)}])
+@pytest.mark.parametrize("beam", [Beam(5, 1.0, 5, 0.01), Beam(6, 1.0, 3, 0.5), Beam(6, 0.0, 2, 3.0)])
+def test_as_many_different_ones_as_asked_for(beam, settings):
+    table = random_table(20, scale=5)  # sure of itself
+    for found in table.decode(beam, range(20), max_length=6, **settings):
+        assert len({h.tokens for h in found}) == len(found) == beam.count
+
+
+def test_the_best_group_comes_first():
+    for found in random_table(20).decode(Beam(4, 1.0, 4, 2.0), range(20), max_length=6):
+        ranks = [(not h.finished, -h.score / len(h.log_probabilities)) for h in found]
+        assert ranks == sorted(ranks)
 
 
 # Sampling
@@ -376,7 +528,7 @@ def test_seeds_items_and_samples_differ():
     drawn = set()
     for seed in range(5):
         results = decode(
-            table, state, torch.zeros(2, 1).long(), Sampling(seed=seed, count=3), eos=None, max_length=20
+            table, state, torch.zeros(2, 1).long(), Sampling(seed=seed, count=3), Rules(None, 20)
         )
         drawn |= {h.tokens for h in itertools.chain(*results)}
     assert len(drawn) == 5 * 2 * 3
@@ -397,6 +549,35 @@ def test_items_number_the_random_numbers():
     )
 
 
+# One token after another
+
+KINDS = [GREEDY, Sampling(seed=1), Sampling(0.7, top_k=3, seed=2, count=3), Sampling(1.3, top_p=0.9, seed=3)]
+
+
+def stream_table(table, sampling, item, rules):
+    state = Rows(torch.tensor([item]), torch.zeros(1, dtype=torch.long))
+    return stream(table, state, torch.zeros(1, 1).long(), sampling, rules, item=item)
+
+
+@pytest.mark.parametrize("sampling", KINDS)
+@pytest.mark.parametrize("settings", [{}, *RULES])
+def test_stream_gives_the_first_sample(sampling, settings):
+    table = random_table(5)
+    expected = table.decode(sampling, range(5), max_length=8, **settings)
+    for item, found in enumerate(expected):
+        streamed = tuple(stream_table(table, sampling, item, Rules(EOS, 8, **settings)))
+        assert streamed == found[0].tokens
+
+
+def test_stream_reads_no_further_than_asked_for():
+    table = random_table(1)
+    tokens = stream_table(table, Sampling(seed=1), 0, Rules(None, 5))
+    assert table.calls == 0
+    for number, _ in enumerate(tokens, start=1):
+        assert table.calls == number
+    assert (number, table.calls) == (5, 5)
+
+
 # Bad arguments
 
 
@@ -405,7 +586,9 @@ def test_items_number_the_random_numbers():
     [
         ({"prompt": ()}, r"prompt must be \(batch, length\) with length at least 1, got \(1, 0\)"),
         ({"max_length": 0}, "max_length must be at least 1, got 0"),
-        ({"forbidden": [0, 1, 2, 3]}, "forbidden must leave a token to choose"),
+        ({"forbidden": (0, 1, 2, 3)}, "what is asked for leaves no token to begin with"),
+        ({"first": (1,), "forbidden": (1,)}, "what is asked for leaves no token to begin with"),
+        ({"banned": lambda _: range(4)}, "what is asked for leaves no token to begin with"),
     ],
 )
 @pytest.mark.parametrize("strategy", [GREEDY, Beam(2)])
@@ -417,7 +600,7 @@ def test_bad_arguments(strategy, changes, message):
 def test_items_must_be_as_many_as_rows():
     state = Rows(torch.zeros(2, dtype=torch.long), torch.zeros(2, dtype=torch.long))
     with pytest.raises(ValueError, match="items must number the 2 rows of the prompt, got 1"):
-        decode(random_table(), state, torch.zeros(2, 1).long(), GREEDY, eos=EOS, max_length=3, items=[0])
+        decode(random_table(), state, torch.zeros(2, 1).long(), GREEDY, Rules(EOS, 3), items=[0])
 
 
 @pytest.mark.parametrize(
@@ -426,8 +609,11 @@ def test_items_must_be_as_many_as_rows():
         ({"size": 0}, "size must be at least 1, got 0"),
         ({"count": 0}, "count must be from 1 to the beam's size 5, got 0"),
         ({"size": 3, "count": 4}, "count must be from 1 to the beam's size 3, got 4"),
-        ({"length_penalty": float("nan")}, "length_penalty must be a finite number, got nan"),
-        ({"length_penalty": float("inf")}, "length_penalty must be a finite number, got inf"),
+        ({"length_penalty": float("nan")}, "length_penalty must be from -10 to 10, got nan"),
+        ({"length_penalty": -1000.0}, "length_penalty must be from -10 to 10, got -1000.0"),
+        ({"diversity": -1.0}, "diversity must be a finite number of 0 or more, got -1.0"),
+        ({"diversity": float("nan")}, "diversity must be a finite number of 0 or more, got nan"),
+        ({"size": 5, "count": 2, "diversity": 1.0}, "size must be a multiple of count 2, got 5"),
     ],
 )
 def test_bad_beams(settings, message):
