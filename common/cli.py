@@ -49,7 +49,8 @@ class Application:
 
 GROUPS = {
     "evaluate": "measure a model on data of yours",
-    "train": "train a model from a recipe, a TOML file",
+    "score": "say how probable given texts are",
+    "train": "train a model",
 }
 EPILOG = """examples:
   inwords caption photo.jpg

@@ -6,10 +6,13 @@ wrongly encoded file is reported in the same words everywhere.
 
 import gzip
 import json
+import sys
 import zlib
 from collections.abc import Iterator
-from io import BufferedReader
+from contextlib import nullcontext
+from io import BufferedReader, RawIOBase
 from pathlib import Path
+from typing import cast
 
 from common.errors import InputError
 
@@ -64,36 +67,61 @@ def read_json(path: Path) -> object:
     return document
 
 
-def _decoded_lines(path: Path) -> Iterator[str]:
-    """Yield decoded lines with their endings, and turn what can go wrong into `InputError`."""
-    for number, line in enumerate(_byte_lines(path), start=1):
-        try:
-            text = line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            byte = error.object[error.start]
-            raise InputError(
-                f"{path}, line {number}: byte {error.start + 1} (0x{byte:02x}) is not UTF-8; "
-                f"convert the file first, for instance with: iconv -f LATIN1 -t UTF-8"
-            ) from None
-        yield text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
+def read_byte_lines(path: Path | None) -> Iterator[bytes]:
+    r"""Yield the lines of a file, plain or gzip, as bytes with their endings; None is standard input.
 
-
-def _byte_lines(path: Path) -> Iterator[bytes]:
+    Raises:
+        InputError: As `read_lines`, but for the encoding, or if standard input is closed.
+    """
+    name = path or "standard input"
     try:
-        with path.open("rb") as file:
+        with path.open("rb") if path else nullcontext(_standard_input()) as file:
             yield from _unpacked(file, path)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path} is not a whole gzip file ({error}); fetch or compress it again") from None
+        raise InputError(f"{name} is not a whole gzip file ({error}); fetch or compress it again") from None
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist; check the path") from None
+        raise InputError(f"{name} does not exist; check the path") from None
     except IsADirectoryError:
-        raise InputError(f"{path} is a folder; name a file in it") from None
+        raise InputError(f"{name} is a folder; name a file in it") from None
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise InputError(f"{name} cannot be read: {error.strerror or error}") from None
 
 
-def _unpacked(file: BufferedReader, path: Path) -> BufferedReader | gzip.GzipFile:
+def decode_line(line: bytes, number: int) -> str:
+    """The text of a file's line ``number``, counted from 1; the first loses its byte order mark.
+
+    Raises:
+        InputError: It is not UTF-8. Which line that is, is for the caller to say.
+    """
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise InputError(
+            f"byte {error.start + 1} (0x{byte:02x}) is not UTF-8; "
+            f"convert the file first, for instance with: iconv -f LATIN1 -t UTF-8"
+        ) from None
+    return text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
+
+
+def _decoded_lines(path: Path) -> Iterator[str]:
+    for number, line in enumerate(read_byte_lines(path), start=1):
+        try:
+            yield decode_line(line, number)
+        except InputError as error:
+            raise InputError(f"{path}, line {number}: {error}") from None
+
+
+def _standard_input() -> BufferedReader:
+    if sys.stdin is None:
+        raise InputError("standard input is closed; name a file to read")
+    stream = sys.stdin.buffer
+    # What stands in for standard input, as in a test, need not be able to peek.
+    return stream if isinstance(stream, BufferedReader) else BufferedReader(cast(RawIOBase, stream))
+
+
+def _unpacked(file: BufferedReader, path: Path | None) -> BufferedReader | gzip.GzipFile:
     # Peeking rather than seeking: the file may be a pipe.
-    if path.suffix == ".gz" or file.peek(2)[:2] == _GZIP_MAGIC:
+    if (path and path.suffix == ".gz") or file.peek(2)[:2] == _GZIP_MAGIC:
         return gzip.open(file)
     return file

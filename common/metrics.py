@@ -1,4 +1,4 @@
-"""Scores of captions, translations and text; each says how it was made."""
+"""Scores of captions and text, and sacreBLEU's in our words; each says how it was made."""
 
 import math
 import re
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from sacrebleu.metrics.base import Metric
 from sacrebleu.metrics.bleu import BLEU
-from sacrebleu.metrics.chrf import CHRF
 
 ORDERS = (1, 2, 3, 4)  # lengths of n-grams in BLEU and CIDEr-D
 SIGMA = 6.0  # words; width of CIDEr-D's length penalty
@@ -25,25 +25,19 @@ Ngram = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Score:
-    """One figure with its name and the signature that says how it was made."""
+    """One figure with its name and the signature that says how it was made.
+
+    ``interval`` is its 95 % confidence interval, if that was asked for.
+    """
 
     name: str
     value: float
     signature: str
+    interval: tuple[float, float] | None = None
 
     def __str__(self) -> str:
-        return f"{self.name} {self.value:#.4g} ({self.signature})"
-
-
-@dataclass(frozen=True)
-class TranslationScores:
-    """Scores of a set of translations, from 0 to 100."""
-
-    bleu: Score
-    chrf: Score
-
-    def __str__(self) -> str:
-        return f"{self.bleu}\n{self.chrf}"
+        interval = " [{:#.4g}, {:#.4g}]".format(*self.interval) if self.interval else ""
+        return f"{self.name} {self.value:#.4g}{interval} ({self.signature})"
 
 
 @dataclass(frozen=True)
@@ -104,28 +98,13 @@ class TextScore:
         return f"{character}; perplexity {self.perplexity:.2f} a token"
 
 
-def translation_scores(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> TranslationScores:
-    """Score detokenised translations with sacreBLEU: BLEU (cased, 13a) and chrF2++.
-
-    ``references`` holds, for each sentence, the list of its references, often of one.
-    Raises ValueError if there is nothing to score, lengths differ, or a list is empty.
-
-    References: Post, 2018, arXiv:1804.08771; Popović, 2017, doi:10.18653/v1/W17-4770.
-    """
-    _check_pairs(hypotheses, references)
-    return TranslationScores(
-        bleu=_sacrebleu(BLEU(force=True), "BLEU", hypotheses, references),
-        chrf=_sacrebleu(CHRF(word_order=2), "chrF2++", hypotheses, references),
-    )
-
-
 def caption_scores(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> CaptionScores:
     """Score captions as coco-caption does, and with sacreBLEU as they stand.
 
     ``references`` holds, for each picture, the list of its captions by people.
     Raises ValueError if there is nothing to score, lengths differ, or a list is empty.
     """
-    _check_pairs(hypotheses, references)
+    check_pairs(hypotheses, references)
     words = [caption_words(hypothesis) for hypothesis in hypotheses]
     reference_words = [[caption_words(reference) for reference in group] for group in references]
     counts = {len(group) for group in references}
@@ -138,7 +117,7 @@ def caption_scores(hypotheses: Sequence[str], references: Sequence[Sequence[str]
             for order, value in zip(ORDERS, bleu, strict=True)
         ),
         cider_d=Score("CIDEr-D", sum(cider) / len(cider), f"{signature}|n:4|sigma:6|df:references"),
-        sacrebleu=_sacrebleu(BLEU(force=True), "sacreBLEU", hypotheses, references),
+        sacrebleu=sacrebleu_score(BLEU(force=True), "sacreBLEU", hypotheses, references),
         captions=len(words),
         distinct_captions=len(set(map(tuple, words))),
         distinct_words=len({word for caption in words for word in caption}),
@@ -226,15 +205,27 @@ def _ngrams(words: Words) -> Counter[Ngram]:
     )
 
 
-def _sacrebleu(
-    metric: BLEU | CHRF, name: str, hypotheses: Sequence[str], references: Sequence[Sequence[str]]
+def sacrebleu_score(
+    metric: Metric,
+    name: str,
+    hypotheses: Sequence[str],
+    references: Sequence[Sequence[str]],
+    samples: int = 0,
 ) -> Score:
-    """Corpus score by sacreBLEU, which wants one stream for each place in the lists of references."""
-    value = metric.corpus_score(hypotheses, list(zip_longest(*references))).score
-    return Score(name, value, str(metric.get_signature()))
+    """Corpus score by sacreBLEU, with an interval if it may draw the sentences anew ``samples`` times."""
+    score = metric.corpus_score(hypotheses, reference_streams(references), n_bootstrap=samples)
+    # sacreBLEU tells the interval in print only, and in NumPy's numbers.
+    mean, margin = float(score._mean), float(score._ci)
+    interval = (mean - margin, mean + margin) if samples > 1 else None
+    return Score(name, score.score, str(metric.get_signature()), interval)
 
 
-def _check_pairs(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+def reference_streams(references: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """What sacreBLEU wants: one stream for each place in the lists of references, None where one is short."""
+    return list(zip_longest(*references))
+
+
+def check_pairs(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
     """Raise ValueError unless each hypothesis has its list of at least one reference."""
     if len(hypotheses) != len(references):
         raise ValueError(f"each hypothesis needs references, got {len(hypotheses)} and {len(references)}")

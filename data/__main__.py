@@ -1,24 +1,32 @@
 """Download public collections: ``python -m data multi30k FOLDER`` or ``flickr8k FOLDER``.
 
-Standard output has the path of each file, ready to use; progress goes to standard
-error. A second call continues or, with everything there, only verifies.
+A second call continues or, with everything there, only verifies. ``python -m data
+sentences CAPTIONS --output FILE`` takes sentences in one language out of a file of
+captions. Standard output has the path of each file, ready to use; progress and
+figures go to standard error.
 """
 
 import argparse
+import gzip
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import InputError
+from data.captions import read_named_captions
 from data.download import download, unpack
 from data.mirrors import MULTI30K_LANGUAGES, flickr8k, multi30k
+from data.sentences import count_words, read_photograph_ids, select_sentences
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0, 1 for an error, 130 if interrupted."""
     options = _parser().parse_args(arguments)
     try:
-        if options.collection == "multi30k":
+        if options.command == "sentences":
+            _write_sentences(options)
+        elif options.command == "multi30k":
             for file in multi30k(options.languages):
                 print(download(file, options.folder), flush=True)
         else:
@@ -35,22 +43,95 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _write_sentences(options: argparse.Namespace) -> None:
+    inputs = [options.captions, *options.without, *options.spelled_like]
+    if options.output.resolve() in [path.resolve() for path in inputs]:
+        raise InputError(f"{options.output} is read as well; choose another --output")
+    captions = list(read_named_captions(options.captions))
+    unwanted = {identity for path in options.without for identity in read_photograph_ids(path)}
+    counts = sum((count_words(path) for path in options.spelled_like), Counter[str]())
+    selection = select_sentences(
+        captions,
+        without=unwanted,
+        spelled_like=counts if options.spelled_like else None,
+        each=options.each,
+    )
+    reasons = ", ".join(f"{number} {reason}" for reason, number in selection.left_out.most_common())
+    figures = f"kept {len(selection.sentences)} of {len(captions)} captions, left out {reasons or 'none'}"
+    if not selection.sentences:
+        raise InputError(f"{options.captions}: {figures}; nothing is left to write")
+    content = "".join(sentence + "\n" for sentence in selection.sentences).encode()
+    try:
+        options.output.write_bytes(
+            gzip.compress(content, mtime=0) if options.output.suffix == ".gz" else content
+        )
+    except OSError as error:
+        raise InputError(
+            f"{options.output} cannot be written: {error.strerror}; choose another --output"
+        ) from None
+    print(figures, file=sys.stderr)
+    print(options.output, flush=True)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m data", description="Download public collections.")
-    collections = parser.add_subparsers(dest="collection", required=True, metavar="COLLECTION")
+    parser = argparse.ArgumentParser(
+        prog="python -m data", description="Download public collections; take sentences out of captions."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in (
         ("multi30k", "sentences about photographs in English, German, French and Czech (3 MB)"),
         ("flickr8k", "8,000 photographs, five English captions each (1.1 GB, as much again unpacked)"),
     ):
-        collection = collections.add_parser(name, help=summary, description=summary)
+        collection = commands.add_parser(name, help=summary, description=summary)
         collection.add_argument("folder", type=Path, metavar="FOLDER", help="where the files go")
-    collections.choices["multi30k"].add_argument(
+    commands.choices["multi30k"].add_argument(
         "--languages",
         type=_languages,
         default=MULTI30K_LANGUAGES,
         help=f"comma-separated, of {','.join(MULTI30K_LANGUAGES)} (default: all)",
     )
+    summary = "take the sentences of 4 to 40 words out of a file of captions, to translate them back"
+    _add_sentences(commands.add_parser("sentences", help=summary, description=summary))
     return parser
+
+
+def _add_sentences(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "captions",
+        type=Path,
+        metavar="CAPTIONS",
+        help="Flickr8k token file, COCO or Karpathy JSON, or CSV, TSV or JSONL with image and caption",
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FILE", help="one sentence a line; replaces the file"
+    )
+    parser.add_argument(
+        "--without",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="LIST",
+        help="leave out these photographs: one a line, known by what is before the first _ or . of its name",
+    )
+    parser.add_argument(
+        "--spelled-like",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="leave out sentences whose capitals are not those of these texts, or with several unknown words",
+    )
+    parser.add_argument(
+        "--each", type=_count, metavar="N", help="at most N sentences of a photograph (default: all)"
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
 
 
 def _languages(text: str) -> list[str]:

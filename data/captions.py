@@ -57,7 +57,7 @@ def read_captions(
             captions.
     """
     captions: dict[str, list[str]] = {}
-    for name, caption in _read_any(references, split):
+    for name, caption in read_named_captions(references, split):
         captions.setdefault(name, []).append(caption)
     if not captions:
         raise InputError(f"{references} has no captions; expected {_KNOWN}")
@@ -176,8 +176,8 @@ def read_karpathy(path: Path, split: str | None = None) -> Iterator[tuple[str, s
         raise InputError(f"{path} has no split {split!r}; it has {', '.join(sorted(splits)) or 'none'}")
 
 
-def _read_any(path: Path, split: str | None) -> Iterator[tuple[str, str]]:
-    """Choose the reader by the name of the file and, where that is not enough, by how it begins."""
+def read_named_captions(path: Path, split: str | None = None) -> Iterator[tuple[str, str]]:
+    """Return what the file's reader yields, chosen by its name and, if that is not enough, its first line."""
     suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
     first = next((line for _, line in read_filled_lines(path)), "")
     if suffix == ".json":
