@@ -39,6 +39,6 @@ clean: ## delete the environment and everything else that can be made again
 # replace our versions of numpy and tokenizers. So it comes without them, and `pip check` says so.
 $(SET_UP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) --editable ".[demo,test]"
+	$(INSTALL) --editable ".[test]"
 	$(INSTALL) --no-deps aac-metrics
 	touch $@

@@ -139,7 +139,8 @@ def tiny_translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from common.decoder import DecoderConfig
     from common.tokenizer import Tokenizer
     from translation.encoder import EncoderConfig
-    from translation.model import Translator, TranslatorConfig
+    from translation.model import Translator
+    from translation.records import TranslatorConfig
 
     torch.manual_seed(0)
     words = ["ein hund läuft durch den schnee", "a dog runs through the snow"]

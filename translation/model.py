@@ -1,24 +1,33 @@
 """The translator: a sentence encoder and the shared decoder."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Self, overload
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from common.config import as_values, build
-from common.decoder import Decoder, DecoderConfig, DecoderState
+from common.constraints import Constraints
+from common.decoder import Decoder, DecoderState
 from common.device import choose_device
 from common.errors import InputError
 from common.loss import Loss, sequence_loss
 from common.model_directory import Storage, load_tokenizer, load_weights, read_config, save_model
-from common.result import Result, make_result
-from common.search import Beam, Strategy, decode
+from common.result import Result
+from common.sampling import GREEDY, Sampling
+from common.search import Beam, Strategy
 from common.tokenizer import Tokenizer
 from data.batches import bucket, pad
-from translation.encoder import EncoderConfig, SentenceEncoder
+from translation.decoding import Decoding, decode_sentences
+from translation.detection import Detection, detect
+from translation.encoder import SentenceEncoder
+from translation.records import TranslationBatch, TranslatorConfig
+from translation.streaming import stream_text
+from translation.texts import AUTO, in_windows, translate_texts
 
 KIND = "translator"
 BUILT_IN = Path(__file__).parent / "pretrained"
@@ -26,52 +35,22 @@ USUAL = Beam(5, length_penalty=0.8)
 """How to translate unless told otherwise; the penalty is the best on Multi30k's validation set."""
 
 
-@dataclass(frozen=True)
-class TranslatorConfig:
-    """The shape of a translator.
-
-    Attributes:
-        encoder: Of its encoder.
-        decoder: Of its decoder; its ``summary_size`` is twice the encoder's ``hidden_size``, and
-            so is its ``memory_size`` unless that is 0, which turns attention off.
-        directions: The pairs of languages it was trained on, such as ``"de-en"``.
-        maximum_length: Most tokens of a source or a translation.
-    """
-
-    encoder: EncoderConfig
-    decoder: DecoderConfig
-    directions: tuple[str, ...]
-    maximum_length: int = 256
-
-
-@dataclass(frozen=True)
-class TranslationBatch:
-    """Pairs of sentences as ids, padded.
-
-    Attributes:
-        source: Tag of the target language, source, end-of-sentence, (batch, source_length).
-        source_lengths: How much of each row is real, int64 (batch,).
-        target: Tag of the target language, target, end-of-sentence, (batch, target_length).
-    """
-
-    source: Tensor
-    source_lengths: Tensor
-    target: Tensor
-
-
 class Translator(nn.Module):
     """Translates between the languages it was trained on.
 
-    One set of weights serves all directions: a tag of the target language stands
-    before the source and is also the first token the decoder reads (Johnson et al.,
-    2017, arXiv:1611.04558). Encoder and decoder share their word vectors.
+    One set of weights serves all directions: the first token that the decoder reads is
+    a tag of the target language (after Johnson et al., 2017, arXiv:1611.04558). Encoder
+    and decoder share their word vectors. The encoder is not told the language of what it
+    reads; a linear layer over its summary says which it is, many-to-one.
     """
 
     def __init__(self, config: TranslatorConfig, tokenizer: Tokenizer) -> None:
         super().__init__()
         self.config, self.tokenizer = config, tokenizer
+        self.languages = sorted({direction.split("-")[0] for direction in config.directions})
         self.decoder = Decoder(config.decoder)
         self.encoder = SentenceEncoder(config.encoder)
+        self.language = nn.Linear(2 * config.encoder.hidden_size, len(self.languages))
 
     @classmethod
     def load(cls, directory: Path | str | None = None, *, device: str = "auto") -> Self:
@@ -95,22 +74,41 @@ class Translator(nn.Module):
         """Where the weights are."""
         return self.decoder.bias.device
 
-    def start(self, source: Tensor, lengths: Tensor) -> DecoderState:
-        """Encode sources (batch, length) of which ``lengths`` (batch,) is real: the decoder's first state."""
+    def encode(self, source: Tensor, lengths: Tensor) -> tuple[DecoderState, Tensor]:
+        """Read sources (batch, length) of which ``lengths`` (batch,) is real.
+
+        Returns:
+            The decoder's first state, and the logits of the source's language,
+            (batch, languages), one for each of ``languages``.
+        """
         memory, summary, mask = self.encoder(self.decoder.embedding(source), lengths)
-        return self.decoder.start(summary, memory, mask)
+        # Telling languages apart is learned from what translation needs, and does not disturb it.
+        return self.decoder.start(summary, memory, mask), self.language(summary.detach())
 
     def loss(self, batch: TranslationBatch, label_smoothing: float = 0.0) -> Loss:
-        """The loss of the batch's targets given its sources."""
-        state = self.start(batch.source.to(self.device), batch.source_lengths.to(self.device))
-        target = batch.target.to(self.device)
-        return sequence_loss(
-            self.decoder, state, target, padding=Tokenizer.PAD, label_smoothing=label_smoothing
+        """The loss of the batch's targets given its sources; the languages' is added to its objective."""
+        lengths = batch.source_lengths.to(self.device)
+        state, languages = self.encode(batch.source.to(self.device), lengths)
+        loss = sequence_loss(
+            self.decoder,
+            state,
+            batch.target.to(self.device),
+            padding=Tokenizer.PAD,
+            label_smoothing=label_smoothing,
         )
+        told = functional.cross_entropy(languages.float(), batch.source_languages.to(self.device))
+        return replace(loss, objective=loss.objective + told)
 
     @overload  # a str is a sequence of str too, but then comes first
     def translate(  # type: ignore[overload-overlap]
-        self, text: str, source: str, target: str, strategy: Strategy = ...
+        self,
+        text: str,
+        source: str,
+        target: str,
+        strategy: Strategy = ...,
+        constraints: Constraints = ...,
+        *,
+        coverage_penalty: float = ...,
     ) -> Result: ...
     @overload
     def translate(
@@ -119,67 +117,97 @@ class Translator(nn.Module):
         source: str,
         target: str,
         strategy: Strategy = ...,
+        constraints: Constraints = ...,
         *,
+        coverage_penalty: float = ...,
         items: Sequence[int] | None = ...,
     ) -> list[Result]: ...
-
-    @torch.inference_mode()
+    @overload
     def translate(
         self,
-        text: str | Sequence[str],
+        text: Iterator[str],
+        source: str,
+        target: str,
+        strategy: Strategy = ...,
+        constraints: Constraints = ...,
+        *,
+        coverage_penalty: float = ...,
+    ) -> Iterator[Result]: ...
+
+    def translate(
+        self,
+        text: str | Sequence[str] | Iterator[str],
         source: str,
         target: str,
         strategy: Strategy = USUAL,
+        constraints: Constraints = Constraints(),  # noqa: B008 (frozen)
         *,
+        coverage_penalty: float = 0.0,
         items: Sequence[int] | None = None,
-    ) -> Result | list[Result]:
-        """Translate a sentence, or several at once.
+    ) -> Result | list[Result] | Iterator[Result]:
+        """Translate a text, a list of texts, or as many as an iterator gives, some at a time.
 
-        Sentences are decoded in batches of similar length; the results come in the order
-        given and do not depend on the batching. A blank sentence gives an empty result.
+        Of each text the sentences are translated, and what is between them stays. Results come
+        in order and do not depend on the batching. Several threads may share a translator.
 
         Args:
-            text: A sentence, or a list of them.
-            source: Its language, such as ``"de"``.
+            text: What to translate.
+            source: Its language, such as ``"de"``; ``"auto"`` to have it found out for each text,
+                a short one in the light of the others.
             target: The language to write.
             strategy: :class:`~common.search.Beam` or :class:`~common.sampling.Sampling`.
-            items: The number of each sentence in a longer list, of which these are a part:
-                sampling depends on it.
+            constraints: What the translation of each sentence must be like, and the prefix of each text.
+            coverage_penalty: How much a beam's hypotheses lose for passing over parts of the source.
+            items: The number of each text in a longer list: sampling depends on it.
 
         Raises:
-            InputError: The model does not know the direction, or a sentence is too long.
+            InputError: The model does not know the direction, a text is not valid Unicode, or the
+                constraints cannot be met.
+            ValueError: A coverage penalty is given without a plain beam.
         """
-        if isinstance(text, str):
-            return self.translate([text], source, target, strategy)[0]
         self.check_direction(source, target)
-        numbers = range(len(text)) if items is None else items
-        results = [Result("")] * len(text)
-        filled = [row for row, sentence in enumerate(text) if sentence.strip()]
-        ids = self.source_ids([text[row] for row in filled], target)
-        # Padded states of a beam are the largest thing in memory: 4,096 source tokens at a time.
-        for places in bucket([len(each) for each in ids], tokens_per_batch=4096, shuffle_seed=None):
-            rows = [filled[place] for place in places]
-            translated = self._translate_batch(
-                [ids[place] for place in places], target, strategy, [numbers[row] for row in rows]
-            )
-            for row, result in zip(rows, translated, strict=True):
-                results[row] = result
-        return results
+        how = Decoding(strategy, constraints, coverage_penalty)
+        work = partial(translate_texts, self, source, target, how)
+        if isinstance(text, str):
+            return work([text], [0])[0]
+        if isinstance(text, Iterator):
+            return in_windows(text, work)
+        return work(text, range(len(text)) if items is None else items)
+
+    def stream(
+        self,
+        text: str,
+        source: str,
+        target: str,
+        sampling: Sampling = GREEDY,
+        constraints: Constraints = Constraints(),  # noqa: B008 (frozen)
+    ) -> Iterator[str]:
+        """Translate a text and give the translation piece by piece, as it is written.
+
+        Joined, the pieces are what :meth:`translate` gives for the first sample, but that what
+        has been given cannot be taken back: greedy translations that go round in circles stay.
+
+        Raises:
+            InputError: As :meth:`translate`.
+        """
+        self.check_direction(source, target)
+        return stream_text(self, text, source, target, sampling, constraints)
 
     def check_direction(self, source: str, target: str) -> None:
-        """Raise InputError unless the model translates from ``source`` to ``target``."""
-        if f"{source}-{target}" not in self.config.directions:
-            known = ", ".join(self.config.directions)
-            raise InputError(f"this model does not translate from {source} to {target}; it knows {known}")
+        """Raise InputError unless the model translates from ``source``, or some language, to ``target``."""
+        directions = self.config.directions
+        known = [each for each in directions if source in (AUTO, each.removesuffix(f"-{target}"))]
+        if not any(each.endswith(f"-{target}") for each in known):
+            listed = ", ".join(directions)
+            raise InputError(f"this model does not translate from {source} to {target}; it knows {listed}")
 
-    def source_ids(self, sentences: Sequence[str], target: str) -> list[list[int]]:
-        """Ids of each sentence between the tag of the target language and the end-of-sentence.
+    def source_ids(self, sentences: Sequence[str]) -> list[list[int]]:
+        """Ids of each sentence and the end-of-sentence.
 
         Raises:
             InputError: A sentence has more tokens than the model takes.
         """
-        tag = self.tokenizer.special(f"<{target}>")
-        ids = [[tag, *each, Tokenizer.EOS] for each in self.tokenizer.encode_batch(sentences)]
+        ids = [[*each, Tokenizer.EOS] for each in self.tokenizer.encode_batch(sentences)]
         for sentence, each in zip(sentences, ids, strict=True):
             if len(each) > self.config.maximum_length:
                 raise InputError(
@@ -188,23 +216,35 @@ class Translator(nn.Module):
                 )
         return ids
 
-    def _translate_batch(
-        self, ids: list[list[int]], target: str, strategy: Strategy, items: list[int]
+    def batches(self, ids: Sequence[list[int]], width: int = 1) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+        """Batches of similar length: places in ``ids``, sources (batch, length), their lengths (batch,).
+
+        Each source is to have ``width`` hypotheses. They are the largest thing in memory: of five there
+        are 4,096 source tokens at a time, of short sentences 256, as each has logits of its own.
+        """
+        lengths = [max(16, len(each)) for each in ids]
+        for places in bucket(lengths, tokens_per_batch=4096 * 5 // max(5, width) or 1, shuffle_seed=None):
+            rows = [ids[place] for place in places]
+            real = torch.tensor([len(row) for row in rows], device=self.device)
+            yield places, torch.tensor(pad(rows, Tokenizer.PAD), device=self.device), real
+
+    @torch.inference_mode()
+    def translate_sentences(
+        self,
+        sentences: Sequence[str],
+        target: str,
+        strategy: Strategy,
+        constraints: Constraints = Constraints(),  # noqa: B008 (frozen)
+        *,
+        items: Sequence[int],
     ) -> list[Result]:
-        lengths = torch.tensor([len(each) for each in ids], device=self.device)
-        state = self.start(torch.tensor(pad(ids, Tokenizer.PAD), device=self.device), lengths)
-        prompt = torch.full((len(ids), 1), self.tokenizer.special(f"<{target}>"), device=self.device)
-        never = [self.tokenizer.special(token) for token in self.tokenizer.special_tokens]
-        never.remove(Tokenizer.EOS)
-        decoded = decode(
-            self.decoder,
-            state,
-            prompt,
-            strategy,
-            eos=Tokenizer.EOS,
-            max_length=self.config.maximum_length,
-            min_length=1,
-            forbidden=never,
-            items=items,
-        )
-        return [make_result(hypotheses, self.tokenizer) for hypotheses in decoded]
+        """Translate sentences as they are, each with its number in ``items``; none may be empty.
+
+        Raises:
+            InputError: A sentence is too long, or the constraints cannot be met.
+        """
+        return decode_sentences(self, sentences, target, strategy, constraints, items)
+
+    def detect(self, texts: Sequence[str], *, alike: bool = False) -> list[Detection]:
+        """The language of each text; see :func:`translation.detection.detect`."""
+        return detect(self, texts, alike=alike)

@@ -11,7 +11,7 @@ from common.training import TrainingConfig
 from data.parallel import read_pairs
 from data.records import SentencePair
 from translation.encoder import EncoderConfig
-from translation.model import TranslatorConfig
+from translation.records import TranslatorConfig
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class PairFiles:
         target: The translations, line by line.
         both_ways: Whether to learn the other direction from it too.
         share: Share of it to draw for each epoch, anew each time.
+        name: What to call it in the figures of validation.
     """
 
     source: Path
@@ -33,6 +34,7 @@ class PairFiles:
     target: Path | None = None
     both_ways: bool = True
     share: float = 1.0
+    name: str = ""
 
     def __post_init__(self) -> None:
         for name in ("source_language", "target_language"):
@@ -120,27 +122,34 @@ class TranslatorRecipe:
     """All that determines a trained translator.
 
     Attributes:
-        output: Directory for the checkpoint, ``metrics.jsonl`` and the best model, ``best``.
+        output: Directory for the checkpoint, the log and the best model, ``best``.
         pairs: What to learn from.
-        validation: What to measure on.
+        validation: What to measure on; none splits 5 % of the pairs off, at most 1,000.
+        start_from: A model directory, or ``"built-in"``, whose vocabulary, shape, languages and
+            weights to start from: of ``model``, only ``dropout`` and ``storage`` count then.
         model: Shape of the model.
         training: How to train it.
         tokens_per_batch: Most tokens of a side in a batch, padding counted.
+        augmentation: Share of the pairs that are changed a little in each epoch: words that both
+            sides have become placeholders, the final stop goes, or the source loses its capitals.
         validation_sentences: How many of each direction's validation pairs to translate each epoch.
     """
 
     output: Path
     pairs: tuple[PairFiles, ...]
-    validation: tuple[PairFiles, ...]
+    validation: tuple[PairFiles, ...] = ()
+    start_from: str = ""
     model: ModelSettings = field(default_factory=ModelSettings)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     tokens_per_batch: int = 3000
+    augmentation: float = 0.1
     validation_sentences: int = 300
 
     def __post_init__(self) -> None:
-        for name in ("pairs", "validation"):
-            if not getattr(self, name):
-                raise ValueError(f"{name} must have at least one entry")
+        if not self.pairs:
+            raise ValueError("pairs must have at least one entry")
         for name in ("tokens_per_batch", "validation_sentences"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.augmentation <= 1:
+            raise ValueError(f"augmentation must be from 0 to 1, got {self.augmentation}")

@@ -10,7 +10,7 @@ from common.beam import Beam
 from common.decoder import Decoder, DecoderConfig
 from common.recurrence import CELLS
 from common.sampling import GREEDY, Sampling
-from common.search import decode
+from common.search import Rules, decode
 from translation.encoder import EncoderConfig, SentenceEncoder
 
 LENGTHS = torch.tensor([5, 2, 1])
@@ -80,7 +80,7 @@ def test_padding_and_batching_change_no_decoded_word(strategy, memory_size):
     def translate(vectors, lengths, items):
         memory, summary, mask = encoder(vectors, lengths)
         state, prompt = decoder.start(summary, memory, mask), torch.full((len(lengths), 1), 1)
-        return decode(decoder, state, prompt, strategy, eos=2, max_length=12, items=items)
+        return decode(decoder, state, prompt, strategy, Rules(2, 12), items=items)
 
     together = translate(vectors, LENGTHS, [7, 8, 9])
     for row, length in enumerate(LENGTHS.tolist()):

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from common.constraints import Constraints
 from common.decoder import DecoderConfig
 from common.errors import InputError
 from common.result import Result
@@ -10,7 +11,8 @@ from common.sampling import GREEDY, Sampling
 from common.search import Beam
 from common.tokenizer import Tokenizer
 from translation.encoder import EncoderConfig
-from translation.model import TranslationBatch, Translator, TranslatorConfig
+from translation.model import Translator
+from translation.records import TranslationBatch, TranslatorConfig
 
 SENTENCES = ["Ein Hund.", "Zwei Katzen schlafen auf dem alten Sofa.", "Ja!", "Der Hund läuft.", "Wo ist er?"]
 
@@ -59,10 +61,10 @@ def test_samples_depend_on_the_number_of_the_sentence(translator):
     assert again.text == second.text
 
 
-@pytest.mark.parametrize("blank", ["", " ", "\t \u2003", " " * 1000])
-def test_blank_sentences_stay_blank_and_in_place(translator, blank):
+@pytest.mark.parametrize("blank", ["", " ", "\t \u2003", "\r\n\r\n", " " * 1000])
+def test_blank_texts_stay_as_they_are_and_in_place(translator, blank):
     results = translator.translate([blank, SENTENCES[0], blank], "de", "en", Beam(2))
-    assert results[0] == results[2] == Result("")
+    assert results[0] == results[2] == Result(blank)
     assert results[1].text == translator.translate(SENTENCES[0], "de", "en", Beam(2)).text != ""
 
 
@@ -73,29 +75,32 @@ def test_no_sentences(translator):
 @pytest.mark.parametrize("strategy", [Sampling(seed=2), Beam(3), GREEDY])
 def test_the_score_is_the_log_probability_under_the_model(strategy):
     translator = translator_of(kind="character")
-    result = translator.translate(SENTENCES[3], "de", "en", strategy)
+    (result,) = translator.translate_sentences([SENTENCES[3]], "en", strategy, items=[0])
     assert result.text
     ids = translator.tokenizer.encode(result.text) + [Tokenizer.EOS] * (result.tokens[-1] == "<eos>")
-    (source,) = translator.source_ids([SENTENCES[3]], "en")
+    (source,) = translator.source_ids([SENTENCES[3]])
     target = torch.tensor([[translator.tokenizer.special("<en>"), *ids]])
-    loss = translator.loss(TranslationBatch(torch.tensor([source]), torch.tensor([len(source)]), target))
+    batch = TranslationBatch(torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([0]), target)
+    loss = translator.loss(batch)
     assert result.score == pytest.approx(-loss.nats, abs=1e-3)
     assert result.score == pytest.approx(sum(result.log_probabilities))
     assert len(result.tokens) == len(result.log_probabilities) == loss.tokens
 
 
 def batch_of(translator, *pairs, extra=0):
+    """Pairs of German and English, with more padding than they need."""
     tokenizer = translator.tokenizer
-    tag = tokenizer.special("<en>")
-    sides = [
-        [[tag, *tokenizer.encode(text), Tokenizer.EOS] for text in side] for side in zip(*pairs, strict=True)
-    ]
-    lengths = [len(ids) for ids in sides[0]]
+    sources, targets = (
+        [[*tokenizer.encode(text), Tokenizer.EOS] for text in side] for side in zip(*pairs, strict=True)
+    )
+    targets = [[tokenizer.special("<en>"), *ids] for ids in targets]
     padded = [
         torch.tensor([ids + [Tokenizer.PAD] * (max(map(len, side)) + extra - len(ids)) for ids in side])
-        for side in sides
+        for side in (sources, targets)
     ]
-    return TranslationBatch(padded[0], torch.tensor(lengths), padded[1])
+    lengths = torch.tensor([len(ids) for ids in sources])
+    languages = torch.full_like(lengths, translator.languages.index("de"))
+    return TranslationBatch(padded[0], lengths, languages, padded[1])
 
 
 def test_the_loss_of_a_batch_is_that_of_its_pairs_and_padding_adds_nothing(translator):
@@ -108,21 +113,29 @@ def test_the_loss_of_a_batch_is_that_of_its_pairs_and_padding_adds_nothing(trans
 
 def test_attention_looks_at_the_source_and_without_it_there_is_no_memory():
     source, lengths = torch.tensor([[5, 20, 30, 2]]), torch.tensor([4])
-    assert translator_of(attention=False).start(source, lengths).memory is None
-    memory = translator_of().start(source, lengths).memory
+    state, languages = translator_of(attention=False).encode(source, lengths)
+    assert state.memory is None
+    assert languages.shape == (1, 3)
+    memory = translator_of().encode(source, lengths)[0].memory
     assert memory is not None
     assert memory.keys.shape == (1, 2, 4, 10)
 
 
-def test_source_and_target_begin_with_the_tag_of_the_target_language(translator):
-    (ids,) = translator.source_ids(["Ja"], "de")
-    assert ids[0] == translator.tokenizer.special("<de>")
-    assert ids[-1] == Tokenizer.EOS
+def test_telling_languages_apart_leaves_translation_alone():
+    translator = translator_of()
+    _, languages = translator.encode(torch.tensor([[5, 20, 30, 2]]), torch.tensor([4]))
+    languages.sum().backward()
+    taught = {name for name, each in translator.named_parameters() if each.grad is not None}
+    assert taught == {"language.weight", "language.bias"}
+
+
+def test_the_tag_of_the_target_language_chooses_it(translator):
     into_english, into_german = (
         translator.translate("Ein Hund.", source, target, GREEDY).log_probabilities
         for source, target in (("de", "en"), ("en", "de"))
     )
     assert into_english != into_german
+    assert translator.languages == ["de", "en", "fr"]
 
 
 def test_special_tokens_are_never_written(translator):
@@ -140,27 +153,86 @@ def test_the_length_is_limited():
     translator = translator_of()
     with torch.no_grad():
         translator.decoder.bias[Tokenizer.EOS] = -100.0
-    result = translator.translate("Ein Hund.", "de", "en", Beam(2))
+    (result,) = translator.translate_sentences(["Ein Hund."], "en", Beam(2), items=[0])
     assert len(result.tokens) == 40
     assert "<eos>" not in result.tokens
 
 
+def test_the_limit_of_a_length_does_not_depend_on_the_batch():
+    translator = translator_of()
+    translator = Translator(replace(translator.config, maximum_length=200), translator.tokenizer).eval()
+    with torch.no_grad():
+        translator.decoder.bias[Tokenizer.EOS] = -100.0
+    (alone,) = translator.translate_sentences(["Ein Hund."], "en", GREEDY, items=[0])
+    first, long = translator.translate_sentences(["Ein Hund.", "x" * 70], "en", GREEDY, items=[0, 1])
+    assert len(first.tokens) == len(alone.tokens) < len(long.tokens)
+
+
+def test_a_least_length_is_kept_however_short_the_source():
+    translator = translator_of()
+    translator = Translator(replace(translator.config, maximum_length=200), translator.tokenizer).eval()
+    with torch.no_grad():
+        translator.decoder.bias[Tokenizer.EOS] = 100.0
+    (result,) = translator.translate_sentences(
+        ["Ein Hund."], "en", GREEDY, Constraints(min_length=120), items=[0]
+    )
+    assert len(result.tokens) == 121
+    assert result.tokens[-1] == "<eos>"
+
+
+@pytest.mark.parametrize("width", [1, 5, 40, 5000])
+def test_batches_are_small_enough_for_wide_beams_and_hold_every_source_once(translator, width):
+    lengths = [1, 30, 2, 7, 40] * 60
+    ids = [[9] * (length - 1) + [Tokenizer.EOS] for length in lengths]
+    places = []
+    for some, sources, real in translator.batches(ids, width):
+        assert len(some) == 1 or len(some) * max(16, sources.size(1)) * max(5, width) <= 5 * 4096
+        assert [ids[place] for place in some] == [
+            row[:length] for row, length in zip(sources.tolist(), real.tolist(), strict=True)
+        ]
+        places += some
+    assert sorted(places) == list(range(len(ids)))
+
+
 @pytest.mark.parametrize(
-    ("text", "source", "target", "message"),
+    ("source", "target", "message"),
     [
-        ("Ja", "en", "fr", r"does not translate from en to fr; it knows de-en, en-de, fr-en$"),
-        ("Ja", "xx", "en", r"does not translate from xx to en"),
-        ("x" * 38, "de", "en", r"a sentence of 41 tokens is too long, the model takes 40; split it: 'xxx"),
+        ("en", "fr", r"does not translate from en to fr; it knows de-en, en-de, fr-en$"),
+        ("xx", "en", r"does not translate from xx to en"),
+        ("auto", "fr", r"does not translate from auto to fr"),
+        ("en", "auto", r"does not translate from en to auto"),
+        ("", "en", r"does not translate from  to en"),
+        ("de-en", "", r"does not translate from de-en to "),
     ],
 )
-def test_what_the_model_cannot_do(translator, text, source, target, message):
+def test_directions_that_the_model_does_not_know(translator, source, target, message):
+    for use in (translator.translate, translator.stream):
+        with pytest.raises(InputError, match=message):
+            use("Ja", source, target)
     with pytest.raises(InputError, match=message):
-        translator.translate(text, source, target)
+        translator.translate(iter(["Ja"]), source, target)
 
 
-def test_the_longest_sentence_that_fits(translator):
-    assert len(translator.source_ids(["x" * 37], "en")[0]) == 40
-    translator.translate("x" * 37, "de", "en", GREEDY)
+def test_a_sentence_that_is_too_long_as_it_is(translator):
+    message = "a sentence of 41 tokens is too long, the model takes 40; split it: 'xxx"
+    with pytest.raises(InputError, match=message):
+        translator.translate_sentences(["x" * 39], "en", GREEDY, items=[0])
+    assert len(translator.source_ids(["x" * 38])[0]) == 40
+    translator.translate_sentences(["x" * 38], "en", GREEDY, items=[0])
+
+
+@pytest.mark.parametrize(
+    ("strategy", "penalty", "message"),
+    [
+        (Beam(2), -0.1, "coverage_penalty must be a finite number of 0 or more, got -0.1"),
+        (Beam(2), float("nan"), "coverage_penalty must be a finite number"),
+        (GREEDY, 0.1, "coverage_penalty must go with a beam"),
+        (Beam(2, count=2, diversity=1.0), 0.1, "coverage_penalty must go without diversity"),
+    ],
+)
+def test_a_coverage_penalty_needs_a_plain_beam(translator, strategy, penalty, message):
+    with pytest.raises(ValueError, match=message):
+        translator.translate("Ja", "de", "en", strategy, coverage_penalty=penalty)
 
 
 @pytest.mark.parametrize(("storage", "error"), [("float32", 0.0), ("bfloat16", 0.02), ("int8", 0.05)])
@@ -180,6 +252,7 @@ def test_saved_and_loaded(tmp_path, cell, storage, error):
         assert again.translate(SENTENCES, "de", "en", strategy) == (
             translator.translate(SENTENCES, "de", "en", strategy)
         )
+        assert again.detect(SENTENCES) == translator.detect(SENTENCES)
 
 
 def test_another_kind_of_model(tmp_path):

@@ -1,0 +1,223 @@
+import string
+import unicodedata
+from random import Random
+
+import pytest
+
+from translation.placeholders import PLACEHOLDERS
+from translation.preparation import Prepared, prepare
+
+WORDS = frozenset(
+    """
+    a and At best boil Call came Das der Die Egg egg FC for here How I in ist it Il est le love Mai man Mary
+    met model my NATO now on open or paid said see Step the The This Tom to use user was way with Write you
+    """.split()  # noqa: SIM905
+)
+CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation + "äöüÄÖÜßéèàçêÉžščřů«»%€")
+CHARACTERS = CHARACTERS - frozenset("*")
+
+
+def of(sentence):
+    return prepare(sentence, WORDS.__contains__, CHARACTERS)
+
+
+# What is between braces is carried over.
+@pytest.mark.parametrize(
+    "marked",
+    [
+        "See {https://example.com/a_(b)?c=1.2}, or write to {john.doe+x@mail.example.com}.",
+        "It is ({www.example.org}) or {docs.example.com/x/}!",
+        "I love {#MeToo}, {@tom_s} said; {#2026}.",
+        "Open {/usr/bin/x}, {~/notes.txt}, {./run}, {src/main.py}, {README.md} or {C:\\Users\\me\\a.txt}.",
+        "Use {snake_case}, {call_me()}, {CamelCase}, {iPhone}, {B2B}-model, {x86}, {MP3}, {4K} and {`a  b`}.",
+        "The {COVID-19} and {UTF-8} model, {v1.2.3}.",
+        "I paid {$20}, {20 €}, {5%}, {50 %} and {1,000.50}; on {12.05.2026} at {10:30}, {3/4} of it.",
+        "Die {1.000,50} und {10 000}, {-12°C}, {2–3}, {10-15}, am {12. 5. 2026} und {13}. Mai.",
+        "Call {+49 (0)30 123456}, {06 12 34 56 78}, {(555) 123-4567} or {+420 777 123 456} now.",
+        "This is the 1st, the {20}th, the {1960}s; {10}km, 5kg and/or 2 men and {12} women, no. 5.",
+        "I love you {❤️👍🏽} and {👩‍👩‍👧 🇩🇪} and it {🏴󠁧󠁢󠁥󠁮󠁧󠁿}.",
+        "Step {①} and {②③} now.",
+        "I met {Agnieszka Kowalczyk-Brzęk} in {Szczebrzeszyn} with Tom and Mary, O'{Brien}'s man.",
+        "{Agnieszka Kowalczyk} came.",
+        "Perambulating is it.",
+        "How to Boil the Best Egg with NATO",
+        "I said {Привет мир}, {漢字} and {Łódź}, {e̋a}.",
+        "the {**}best{**} way {†} it",
+        "a {11} b {12} c {13} d {14} e {15} f {16} g {17} h {18} i {19} j 20 k 21",
+    ],
+)
+def test_what_is_carried(marked):
+    items = tuple(part.partition("}")[0] for part in marked.split("{")[1:])
+    prepared = of(marked.replace("{", "").replace("}", ""))
+    assert prepared.carried == items
+    text = marked
+    for placeholder, item in zip(PLACEHOLDERS, items, strict=False):
+        text = text.replace("{" + item + "}", placeholder, 1)
+    assert prepared.text == text
+    assert prepared.finish(prepared.text) == marked.replace("{", "").replace("}", "")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "text"),
+    [
+        ("“It’s” ‘my’ „way“ don´t", "\"It's\" 'my' \"way\" don't"),
+        ("a\u00a0b\u202f?  c\u2009\td", "a b ? c d"),
+        ("a\u200bb\u00adc\ufeff", "abc"),
+        ("cafe\u0301 e\u200d", "café e"),
+        ("it\u2011is … now", "it-is ... now"),
+        ("« oui » – ", "« oui » ①"),
+    ],
+)
+def test_typography(sentence, text):
+    assert of(sentence).text == text
+
+
+@pytest.mark.parametrize(
+    ("sentence", "text", "is_upper"),
+    [
+        ("ICH LIEBE DICH, SIEHE www.example.com!", "Ich liebe dich, siehe ①!", True),
+        ('"HELLO"', '"Hello"', True),
+        ("LOVE IT", "Love it", True),
+        ("KOWALCZYK UND 12 MÄNNER", "Kowalczyk und ① männer", True),
+        ("NATO", "NATO", False),
+        ("U.S.A.", "U.S.A.", False),
+        ("I love NATO", "I love NATO", False),
+        ("12 34 !", "① ② !", False),
+        ("ПРИВЕТ МИР", "①", True),
+    ],
+)
+def test_capitals(sentence, text, is_upper):
+    prepared = of(sentence)
+    assert (prepared.text, prepared.upper) == (text, is_upper)
+    assert prepared.finish(prepared.text) == sentence
+
+
+def test_what_is_carried_keeps_its_small_letters():
+    assert (
+        of("SEE https://example.com/a NOW").finish("siehe ① für straße")
+        == "SIEHE https://example.com/a FÜR STRASSE"
+    )
+
+
+TWO = Prepared("① and ②.", ("Ann", "10%"), False)
+
+
+@pytest.mark.parametrize(
+    ("translation", "finished", "is_intact"),
+    [
+        ("② und ①.", "10% und Ann.", True),
+        ("① und.", "Ann und 10%.", False),
+        ("Und ?", "Und Ann 10% ?", False),
+        ("Sie sagte: „ja.“", "Sie sagte: „ja Ann 10%.“", False),
+        ("", "Ann 10%", False),
+        ("① und ② und ①!", "Ann und 10% und!", False),
+        ("③ ① und ④, ②", "Ann und, 10%", False),
+        ("①②⑨", "Ann10%", False),
+    ],
+)
+def test_finish(translation, finished, is_intact):
+    assert TWO.finish(translation) == finished
+    assert TWO.is_intact(translation) == is_intact
+
+
+def test_circled_digits_past_the_ninth_item_become_digits():
+    prepared = of("a 11 b 12 c 13 d 14 e 15 f 16 g 17 h 18 i 19 j ⑦")
+    assert prepared.finish(prepared.text).endswith("19 j 7")
+
+
+def test_whether_anything_is_left_to_translate():
+    assert of("I love https://example.com").has_words
+    assert not of("Привет, 12 5!").has_words
+
+
+ALPHABET = [
+    *[
+        "the ",
+        "Tom ",
+        "Kowalczyk ",
+        "it",
+        "IT IS ",
+        "12",
+        "5",
+        "%",
+        ".",
+        ",",
+        "?",
+        "!",
+        " ",
+        "  ",
+        "-",
+        "'",
+        "’",
+        "“",
+        "…",
+    ],
+    *[
+        "https://x.example/a_b",
+        "me@x.example",
+        "#",
+        "@",
+        "/",
+        "_",
+        "`",
+        "\u00a0",
+        "\u00ad",
+        "\u200d",
+        "\ufe0f",
+        "\u0301",
+    ],
+    *[
+        "👩",
+        "🏽",
+        "🇩",
+        "🇪",
+        "漢",
+        "ß",
+        "É",
+        "Ł",
+        "𝔘",
+        "\0",
+        "\x7f",
+        "\U0010fffd",
+        *PLACEHOLDERS[:3],
+        "٣",
+        "²",
+        "½",
+        "\u20e3",
+    ],
+]
+
+
+def folded(text):
+    """A text without the differences that preparing makes."""
+    for other, plain in {"’": "'", "“": '"', "…": "..."}.items():
+        text = text.replace(other, plain)
+    text = unicodedata.normalize("NFC", text.replace("\u00ad", ""))
+    digits = {ord(placeholder): str(number) for number, placeholder in enumerate(PLACEHOLDERS, start=1)}
+    text = text.translate(digits | dict.fromkeys(map(ord, "\u200d\ufe0f")))
+    return " ".join(text.casefold().split())
+
+
+def test_random_sentences_come_back_and_no_placeholder_is_left():
+    random = Random(5)
+    for _ in range(1000):
+        sentence = "".join(random.choices(ALPHABET, k=random.randrange(25))).strip()
+        prepared = of(sentence)
+        assert prepared.is_intact(prepared.text)
+        assert folded(prepared.finish(prepared.text)) == folded(sentence)
+        written = "".join(
+            random.choices([*PLACEHOLDERS, "wort", " ", ".", "ß", "\n"], k=random.randrange(25))
+        )
+        finished = prepared.finish(written)
+        own = "".join(prepared.carried)
+        assert all(finished.count(placeholder) == own.count(placeholder) for placeholder in PLACEHOLDERS)
+        assert all(finished.count(item) for item in prepared.carried)
+        for end in range(len(written) + 1):
+            assert finished.startswith(prepared.begin(written[:end]))
+
+
+@pytest.mark.parametrize("unit", ["a", "!", "a-", "a.", "a/", "12 ", "https://", "@a", "(", "` ", "😀"])
+def test_long_sentences_do_not_hang(unit):
+    sentence = (unit * (10_000 // len(unit))).strip()
+    prepared = of(sentence)
+    assert folded(prepared.finish(prepared.text)) == folded(sentence)

@@ -1,0 +1,142 @@
+"""Translating sentences with care: where something has gone wrong the model is asked again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from common.result import Result
+from common.sampling import Sampling
+from common.search import Beam
+from translation.coverage import by_coverage
+from translation.decoding import Decoding
+from translation.placeholders import PLACEHOLDERS
+from translation.preparation import Prepared
+
+if TYPE_CHECKING:
+    from translation.model import Translator
+
+# No model means these: control characters and line ends, and bytes that are no whole character.
+_UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffd]+")
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of a text, or a part of a long one.
+
+    Attributes:
+        prepared: What the model reads of it.
+        item: The number that its samples come from: that of its text for the first of the text,
+            others for those that follow.
+        is_first: Whether the translation of the text begins with that of this sentence.
+    """
+
+    prepared: Prepared
+    item: int
+    is_first: bool
+
+    def prefix(self, wanted: str) -> str:
+        """What the model must begin with if the text's translation is to begin as ``wanted``."""
+        if not self.is_first:
+            return ""
+        # What is carried over into the prefix must not come a second time.
+        for placeholder, carried in zip(PLACEHOLDERS, self.prepared.carried, strict=False):
+            wanted = re.sub(rf"(?<!\w){re.escape(carried)}(?!\w)", placeholder, wanted, count=1)
+        return wanted
+
+    def shown(self, pieces: Iterable[str]) -> tuple[str, ...]:
+        """What the model has read or written, with what was carried over in place of the placeholders."""
+        table = str.maketrans(dict(zip(PLACEHOLDERS, self.prepared.carried, strict=False)))
+        return tuple(piece.translate(table) for piece in pieces)
+
+
+def translate_prepared(
+    translator: Translator, sentences: Sequence[Sentence], target: str, how: Decoding
+) -> list[Result]:
+    """What the model writes for sentences, placeholders still in it.
+
+    Raises:
+        InputError: The constraints cannot be met.
+    """
+    results: dict[int, Result] = {}
+    places_of: dict[str, list[int]] = {}
+    for place, sentence in enumerate(sentences):
+        places_of.setdefault(sentence.prefix(how.constraints.prefix), []).append(place)
+    for prefix, places in places_of.items():
+        constrained = replace(how, constraints=replace(how.constraints, prefix=prefix))
+        some = [sentences[place] for place in places]
+        results |= zip(places, _search_well(translator, some, target, constrained), strict=True)
+    return [results[place] for place in range(len(sentences))]
+
+
+def _search_well(
+    translator: Translator, sentences: Sequence[Sentence], target: str, how: Decoding
+) -> list[Result]:
+    """The results of sentences, searched again with more care where something has gone wrong."""
+    results = _search(translator, sentences, target, how)
+    if isinstance(how.strategy, Sampling) and how.strategy.temperature:
+        return results  # asked for whatever comes
+    failed = [row for row, each in enumerate(sentences) if _badness(translator, results[row], each)]
+    others = _search(translator, [sentences[row] for row in failed], target, _careful(how))
+    for row, other in zip(failed, others, strict=True):
+        results[row] = _choose(translator, results[row], other, sentences[row])
+    return results
+
+
+def _search(
+    translator: Translator, sentences: Sequence[Sentence], target: str, how: Decoding
+) -> list[Result]:
+    texts, items = [each.prepared.text for each in sentences], [each.item for each in sentences]
+    strategy = how.strategy
+    if not how.coverage_penalty or not isinstance(strategy, Beam):
+        return translator.translate_sentences(texts, target, strategy, how.constraints, items=items)
+    whole = replace(strategy, count=strategy.size)
+    results = translator.translate_sentences(texts, target, whole, how.constraints, items=items)
+    return by_coverage(translator, texts, results, target, strategy, how.coverage_penalty)
+
+
+def _badness(translator: Translator, result: Result, sentence: Sentence) -> int:
+    """0 for what is right, 1 if what must be carried over is lost, 2 for nothing at all and for loops."""
+    read, written = sentence.prepared, readable(result.text)
+    # "Nein, nein, nein, nein!" goes round in circles itself, and so may its translation.
+    if is_loop(result.tokens) and not is_loop(translator.tokenizer.encode(read.text.lower())):
+        return 2
+    if not written.strip():
+        return 2
+    return 0 if read.is_intact(written) else 1
+
+
+def is_loop(tokens: Sequence[object]) -> bool:
+    """Whether some tokens come at least three times in a row, or a single one four times."""
+    for period in range(1, len(tokens) // 3 + 1):
+        times = 3 if period > 1 else 4
+        same = 0
+        for place in range(period, len(tokens)):
+            same = same + 1 if tokens[place] == tokens[place - period] else 0
+            if same >= period * (times - 1):
+                return True
+    return False
+
+
+def _careful(how: Decoding) -> Decoding:
+    """All that a beam finds, without three tokens in a row that come twice."""
+    size = max(5, how.strategy.size if isinstance(how.strategy, Beam) else how.strategy.count)
+    length_penalty = how.strategy.length_penalty if isinstance(how.strategy, Beam) else 1.0
+    constraints = replace(how.constraints, no_repeat_ngram=how.constraints.no_repeat_ngram or 3)
+    return replace(how, strategy=Beam(size, length_penalty, size), constraints=constraints)
+
+
+def _choose(translator: Translator, first: Result, other: Result, sentence: Sentence) -> Result:
+    """Of all that was found the least bad, as many as ``first`` has."""
+    every: dict[str, Result] = {}
+    for each in (first, *first.alternatives, other, *other.alternatives):
+        every.setdefault(readable(each.text), replace(each, alternatives=()))
+    best, *rest = sorted(every.values(), key=lambda each: _badness(translator, each, sentence))
+    return replace(best, alternatives=tuple(rest[: len(first.alternatives)]))
+
+
+def readable(text: str) -> str:
+    """What a model has written without what can be part of no line of text."""
+    return _UNREADABLE.sub("", text)

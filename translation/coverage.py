@@ -1,0 +1,50 @@
+"""The coverage penalty: translations that pass over parts of the source come later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from common.result import Result
+from common.search import Beam
+from common.tokenizer import BASIC_TOKENS, EOS
+from translation.reading import read_translations
+
+if TYPE_CHECKING:
+    from translation.model import Translator
+
+_END = BASIC_TOKENS[EOS]
+
+
+def by_coverage(
+    translator: Translator,
+    sources: Sequence[str],
+    results: Sequence[Result],
+    target: str,
+    beam: Beam,
+    penalty: float,
+) -> list[Result]:
+    """Order what a beam has found anew; ``beam.count`` of each are kept.
+
+    As in the beam itself, what was cut off by the length limit comes last. A hypothesis is ranked by
+    log-probability / length ** length_penalty + penalty x the sum over the source's tokens of
+    log(min(attention that it got in all, 1)).
+
+    Source: Wu et al., 2016, arXiv:1609.08144, equation 14.
+    """
+    every = [(row, each) for row, result in enumerate(results) for each in (result, *result.alternatives)]
+    readings = read_translations(
+        translator, [sources[row] for row, _ in every], [each.text for _, each in every], target
+    )
+    ranked: list[list[tuple[bool, float, Result]]] = [[] for _ in results]
+    for (row, each), reading in zip(every, readings, strict=True):
+        rank = beam.rank(each.score, max(1, len(each.tokens)))
+        if reading.attention is not None:
+            rank += penalty * float(reading.attention.sum(0).clamp(1e-6, 1).log().sum())
+        finished = each.tokens[-1:] == (_END,)
+        ranked[row].append((finished, rank, replace(each, alternatives=())))
+    ordered = [
+        [each for *_, each in sorted(found, key=lambda one: one[:2], reverse=True)] for found in ranked
+    ]
+    return [replace(first, alternatives=tuple(rest[: beam.count - 1])) for first, *rest in ordered]

@@ -1,0 +1,207 @@
+"""What a model reads of a sentence as people write it, and what is made of its translation."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from translation.placeholders import PLACEHOLDERS
+from translation.verbatim import EMOJI, LITERAL, NUMBER
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A sentence as the model reads it.
+
+    Attributes:
+        text: With placeholders, and typography that the model knows.
+        carried: What ``PLACEHOLDERS[i]`` stands for, as the user wrote it.
+        upper: Whether it was all in capitals.
+    """
+
+    text: str
+    carried: tuple[str, ...]
+    upper: bool
+
+    @property
+    def has_words(self) -> bool:
+        """Whether anything is left for the model to translate."""
+        return any(map(str.isalpha, self.text))
+
+    def is_intact(self, translation: str) -> bool:
+        """Whether the translation has each placeholder exactly once, and no other."""
+        found = sorted(character for character in translation if character in PLACEHOLDERS)
+        return found == list(PLACEHOLDERS[: len(self.carried)])
+
+    def finish(self, translation: str) -> str:
+        """Put back what was carried, each item once, and the capitals.
+
+        What the model lost stands before the final punctuation; what it doubled or invented goes.
+        """
+        if lost := [item for item in PLACEHOLDERS[: len(self.carried)] if item not in translation]:
+            body = translation.rstrip(_FINAL)
+            translation = " ".join([body, *lost]) + translation[len(body) :]
+        return self._put_back(translation).rstrip()
+
+    def begin(self, beginning: str) -> str:
+        """What is certain of a translation of which only the beginning is known.
+
+        Whatever follows, what ``finish`` makes of the whole starts with it; so it ends before
+        punctuation, before which a lost item may have to stand.
+        """
+        return self._put_back(beginning.rstrip(_FINAL)).rstrip()
+
+    def _put_back(self, translation: str) -> str:
+        items = dict(zip(PLACEHOLDERS, self.carried, strict=False))
+
+        def item_or_nothing(match: re.Match[str]) -> str:
+            space, placeholder = match.groups()
+            return space + items.pop(placeholder) if placeholder in items else ""
+
+        translation = translation.upper() if self.upper else translation
+        return _PLACEHOLDER.sub(item_or_nothing, translation).lstrip()
+
+
+def prepare(sentence: str, knows: Callable[[str], bool], characters: frozenset[str]) -> Prepared:
+    """Carry over what the model cannot know, and write the rest as the model has learned it.
+
+    Carried are addresses, paths and code; numbers of two digits or more, dates and amounts; emoji;
+    words and symbols with characters that are unknown; and, past the first word, capitalised words
+    that the model has seen neither so nor in lower case; neighbours of these as one. From
+    the tenth on they stay. In the rest, curly quotes and apostrophes become straight,
+    unusual spaces, hyphens and ellipses ordinary, characters without width go, and
+    capitals throughout become lower case.
+
+    Args:
+        sentence: Without line ends, as ``split_text`` gives it.
+        knows: Whether the model has seen a word.
+        characters: Those that the model was trained on.
+    """
+    sentence = unicodedata.normalize("NFC", sentence.translate(_WITHOUT_WIDTH))
+    upper = _is_shouted(_FIXED.sub(" ", sentence))
+    spans = _carried_spans(sentence, (lambda word: True) if upper else knows, characters)[: len(PLACEHOLDERS)]
+    parts, end = [], 0
+    for span, placeholder in zip(spans, PLACEHOLDERS, strict=False):
+        parts += [_plain(sentence[end : span.start]), placeholder]
+        end = span.end
+    text = re.sub(" {2,}", " ", "".join([*parts, _plain(sentence[end:])])).strip()
+    if upper:
+        first = next((place for place, character in enumerate(text) if character.isalpha()), 0)
+        text = text[: first + 1] + text[first + 1 :].lower()
+    return Prepared(text, tuple(sentence[span.start : span.end] for span in spans), upper)
+
+
+_PLACEHOLDER = re.compile(rf"(\s?)([{PLACEHOLDERS}])")
+# What may end a sentence after its last word: punctuation and any white space.
+_FINAL = ".!?…\"'»”“’)]" + "".join(filter(str.isspace, map(chr, range(0x3001))))
+_FIXED = re.compile(rf"{LITERAL}|{NUMBER}|{EMOJI}|[{PLACEHOLDERS}]+")
+_LETTER = rf"[^\W_{PLACEHOLDERS}]"
+# Which emoji and some scripts need.
+_JOINERS = "\u200c\u200d\ufe0e\ufe0f"
+_TOKEN = re.compile(
+    rf"(?P<fixed>{LITERAL}|{NUMBER}|[{PLACEHOLDERS}]+)|(?P<symbol>{EMOJI})|"
+    rf"(?P<word>{_LETTER}(?:{_LETTER}|[{_JOINERS}\u0300-\u036f])*)|(?P<mark>[^\s])"
+)
+# Soft hyphens, byte-order marks and marks of direction.
+_WITHOUT_WIDTH = dict.fromkeys(
+    [
+        0xAD,
+        0x61C,
+        0x180E,
+        0x200B,
+        0x200E,
+        0x200F,
+        0x2060,
+        0xFEFF,
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+    ]
+)
+_PLAIN = (
+    dict.fromkeys(map(ord, "“”„‟"), '"')
+    | dict.fromkeys(map(ord, "‘’‚‛ʼ´′"), "'")
+    | dict.fromkeys(map(ord, "\u2010\u2011"), "-")
+    | {ord("…"): "..."}
+    | dict.fromkeys(map(ord, _JOINERS), "")
+    # Those that a user wrote and that are too many to carry.
+    | {ord(placeholder): str(number) for number, placeholder in enumerate(PLACEHOLDERS, start=1)}
+)
+
+_Kind = Literal["fixed", "symbol", "first", "name"]
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A stretch to carry over; "first" is a first word, which is a name only if a name follows."""
+
+    start: int
+    end: int
+    kind: _Kind
+
+
+def _carried_spans(sentence: str, knows: Callable[[str], bool], characters: frozenset[str]) -> list[_Span]:
+    spans: list[_Span] = []
+    is_first = True
+    for token in _TOKEN.finditer(sentence):
+        kind = _kind(token, is_first, knows, characters)
+        is_first = is_first and token.lastgroup in ("symbol", "mark")
+        if kind is None:
+            continue
+        span = _Span(token.start(), token.end(), kind)
+        if spans and _are_one(spans[-1], span, sentence[spans[-1].end : span.start]):
+            span = _Span(spans.pop().start, span.end, kind)
+        spans.append(span)
+    return [span for span in spans if span.kind != "first"]
+
+
+def _kind(
+    token: re.Match[str], is_first: bool, knows: Callable[[str], bool], characters: frozenset[str]
+) -> _Kind | None:
+    """Why a token is carried over; None if it is not."""
+    text = token[0]
+    is_unknown = any(character not in characters and ord(character) not in _PLAIN for character in text)
+    match token.lastgroup:
+        case "fixed":
+            return None if len(text) == 1 and text.isdecimal() else "fixed"
+        case "symbol":
+            return "symbol"
+        case "mark":
+            return "symbol" if is_unknown else None
+    if is_unknown:
+        return "name"
+    if _is_code(text):
+        return "fixed"
+    if len(text) > 1 and text[0].isupper() and not knows(text) and not knows(text.lower()):
+        return "first" if is_first else "name"
+    return None
+
+
+def _are_one(last: _Span, span: _Span, between: str) -> bool:
+    between = between.strip(_JOINERS)
+    if not between:
+        return True
+    if span.kind == "symbol":
+        return last.kind == "symbol" and between.isspace()
+    is_name = span.kind == "name" and last.kind in ("first", "name")
+    return is_name and (between.isspace() or between in ("-", "'", "’"))
+
+
+def _is_code(word: str) -> bool:
+    """Whether a word is CamelCase or of letters and digits; not "1st", "20km" or "1960s"."""
+    if any(before.islower() and after.isupper() for before, after in pairwise(word)):
+        return True
+    letters = word.lstrip("0123456789")
+    return any(map(str.isdecimal, word)) and letters != "" and not (letters.isalpha() and letters.islower())
+
+
+def _is_shouted(text: str) -> bool:
+    """Whether two words or five letters, and all there are, are in capitals."""
+    words = [word for word in text.split() if any(map(str.isalpha, word))]
+    return text.isupper() and (len(words) > 1 or sum(map(str.isalpha, text)) >= 5)
+
+
+def _plain(text: str) -> str:
+    """Text in the typography of the training data."""
+    return " ".join(re.split(r"\s+", text.translate(_PLAIN)))

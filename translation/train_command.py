@@ -1,0 +1,140 @@
+"""The command that trains a translator."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from common.commands import add_settings, report, report_trained
+from common.errors import InputError
+
+if TYPE_CHECKING:
+    from translation.recipe import TranslatorRecipe
+
+OWN_PAIRS = Path(__file__).parent / "recipes" / "own-pairs.toml"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``inwords train translator``."""
+    parser.add_argument(
+        "config",
+        nargs="?",
+        type=Path,
+        metavar="CONFIG.toml",
+        help="the recipe; without, one that suits the number of your --pairs",
+    )
+    pairs = "two files, line by line, or one of SOURCE<TAB>TARGET or of JSON records (.jsonl); may be gzip"
+    parser.add_argument("--pairs", nargs="+", type=Path, metavar="FILE", help=f"what to learn from: {pairs}")
+    parser.add_argument("--from", dest="source", metavar="LANG", help="language of the first, such as de")
+    parser.add_argument("--to", dest="target", metavar="LANG", help="language of the second, such as en")
+    parser.add_argument("--both-ways", action="store_true", help="learn the other direction from them too")
+    parser.add_argument(
+        "--validation",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="what to measure on, given as --pairs; without, 5 %% of the pairs, at most 1,000, are set apart",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder for the model (best/), curves.png, metrics.jsonl and the checkpoint",
+    )
+    parser.add_argument(
+        "--start-from",
+        metavar="built-in|DIR",
+        help="go on from this model, with its vocabulary, instead of from scratch",
+    )
+    add_settings(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train a translator; returns the exit status."""
+    _check(options)
+    from common.workers import Workers
+    from translation.training import train_translator
+
+    recipe, chosen = _recipe(options)
+    if chosen:
+        Workers.join().only_first(report)(chosen)
+    report_trained(train_translator(recipe, resume=options.resume, report=report))
+    return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    """What the parser cannot know to be wrong."""
+    if options.config is None and not options.pairs:
+        options.usage("give a recipe, CONFIG.toml, or the --pairs to learn from")
+    for flag, files in (("--pairs", options.pairs), ("--validation", options.validation)):
+        if not files:
+            continue
+        if recipes := [file for file in files if file.suffix == ".toml"]:
+            options.usage(f"{flag}: {recipes[0]} seems to be a recipe; name it before the flags")
+        if len(files) > 2:
+            options.usage(f"{flag}: one or two files, got {len(files)}")
+        if not (options.source and options.target):
+            options.usage(f"{flag} needs --from and --to, the languages of its sentences")
+
+
+def _recipe(options: argparse.Namespace) -> tuple[TranslatorRecipe, str]:
+    """The recipe, and what in it was chosen for the number of pairs, in words."""
+    from common.config import build, read_recipe
+    from translation.recipe import TranslatorRecipe
+
+    where = str(options.config or "inwords train translator")
+    values = read_recipe(options.config or OWN_PAIRS, options.set)
+    for name in ("pairs", "validation"):
+        if files := getattr(options, name):
+            values[name] = [_pair_files(files, options)]
+    for name in ("output", "start_from"):
+        if given := getattr(options, name):
+            values[name] = str(given)
+    sizes, fine_tuning = values.pop("sizes", None), values.pop("fine_tuning", {})
+    recipe = build(TranslatorRecipe, values, where)
+    if sizes is None:
+        return recipe, ""
+    count = sum(len(files.read()) for files in recipe.pairs)
+    recipe = build(
+        TranslatorRecipe,
+        _filled(values, fine_tuning if recipe.start_from else _fitting(sizes, count, where)),
+        where,
+    )
+    training = recipe.training
+    return recipe, (
+        f"{count:,} pairs, so training.epochs={training.epochs} at most, "
+        f"training.learning_rate={training.learning_rate:g}, model.dropout={recipe.model.dropout:g} "
+        f"(--set changes them)"
+    )
+
+
+def _pair_files(files: Sequence[Path], options: argparse.Namespace) -> dict[str, Any]:
+    """Settings for :class:`translation.recipe.PairFiles`."""
+    return {
+        "source": str(files[0]),
+        **({"target": str(files[1])} if len(files) == 2 else {}),
+        "source_language": options.source,
+        "target_language": options.target,
+        "both_ways": options.both_ways,
+    }
+
+
+def _fitting(sizes: Sequence[dict[str, Any]], count: int, where: str) -> dict[str, Any]:
+    """The settings of the first size that has room for so many pairs."""
+    try:
+        size = next(size for size in sizes if count <= size["pairs"])
+    except (StopIteration, KeyError, TypeError) as error:
+        raise InputError(f"{where}: each of sizes must say for how many pairs it is, the last inf") from error
+    return {name: value for name, value in size.items() if name != "pairs"}
+
+
+def _filled(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """``values``, and of ``defaults`` what they do not say, section by section."""
+    sections = {
+        name: _filled(values.get(name, {}), value)
+        for name, value in defaults.items()
+        if isinstance(value, dict)
+    }
+    return {**defaults, **values, **sections}
