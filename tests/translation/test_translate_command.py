@@ -38,7 +38,9 @@ def test_files_plain_and_packed(translate, tmp_path, packed_input, packed_output
     outcome = translate("--input", source, "--output", target)
     assert (outcome.status, outcome.out, outcome.err) == (0, "", "")
     written = gzip.decompress(target.read_bytes()) if packed_output else target.read_bytes()
-    assert written.decode() == translate(stdin=lines).out
+    again = translate(stdin=lines)
+    assert (again.status, again.err) == (0, "")
+    assert written.decode() == again.out
     assert written.count(b"\n") == 4
     assert sorted(os.listdir(tmp_path)) == sorted([source.name, target.name])
 
