@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from common.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from translation.model import Translator
+    from translation.records import TranslationBatch
+
+_PART = 6
+"""Most tokens of a part of a sentence that telling languages apart is learned from."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,25 @@ class Detection:
 
     language: str
     probability: float
+
+
+class LanguageHead(nn.Linear):
+    """Says which language an encoder has read: a linear layer over its summary and the mean of its memory."""
+
+    def __init__(self, size: int, languages: int) -> None:
+        super().__init__(2 * size, languages)
+
+    def forward(self, memory: Tensor, summary: Tensor, mask: Tensor) -> Tensor:
+        """Logits (batch, languages) of what an encoder returns.
+
+        Args:
+            memory: (batch, length, size).
+            summary: (batch, size).
+            mask: bool, (batch, length), True where the memory is real.
+        """
+        real = mask.unsqueeze(-1).to(memory.dtype)
+        mean = (memory * real).sum(1) / real.sum(1)
+        return super().forward(torch.cat([summary, mean.to(summary.dtype)], -1))
 
 
 @torch.inference_mode()
@@ -59,3 +83,37 @@ def _in_the_light_of_the_others(probabilities: Tensor, lengths: Sequence[int]) -
     others = (expected.sum(0) - expected + 1 / probabilities.size(1)) / (votes.sum() - votes + 1)
     joint = probabilities * (others + 0.02)
     return joint / joint.sum(-1, keepdim=True)
+
+
+def language_loss(translator: Translator, batch: TranslationBatch, logits: Tensor) -> Tensor:
+    """Cross-entropy of the languages of a batch's sources, all of them whole and every fourth in part.
+
+    Args:
+        translator: The model in training; its encoder learns nothing from this.
+        batch: The sources, their lengths and languages.
+        logits: Of the whole sources' languages, (batch, languages).
+    """
+    languages = batch.source_languages.to(logits.device)
+    with torch.no_grad():
+        tokens, lengths = _parts(
+            batch.source[::4].to(logits.device), batch.source_lengths[::4].to(logits.device)
+        )
+        encoded = translator.encoder(translator.decoder.embedding(tokens), lengths)
+    both = torch.cat([logits, translator.language(*encoded)])
+    return functional.cross_entropy(both.float(), torch.cat([languages, languages[::4]]))
+
+
+def _parts(source: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each source some tokens in a row, with the end-of-sentence: what people type is often short.
+
+    Returns:
+        The tokens (batch, at most _PART + 1) and how many they are, (batch,).
+    """
+    words = lengths - 1  # the end-of-sentence is none
+    start = (torch.rand(len(source), device=source.device) * words).long()
+    most = (words - start).clamp(1, _PART)
+    count = 1 + (torch.rand(len(source), device=source.device) * most).long()
+    places = torch.arange(_PART + 1, device=source.device)
+    tokens = source.gather(1, (start.unsqueeze(1) + places).clamp(max=source.size(1) - 1))
+    tokens = tokens.masked_fill(places >= count.unsqueeze(1), Tokenizer.PAD)
+    return tokens.scatter(1, count.unsqueeze(1), Tokenizer.EOS), count + 1

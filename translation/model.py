@@ -8,7 +8,6 @@ from typing import Self, overload
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from common.config import as_values, build
 from common.constraints import Constraints
@@ -23,7 +22,7 @@ from common.search import Beam, Strategy
 from common.tokenizer import Tokenizer
 from data.batches import bucket, pad
 from translation.decoding import Decoding, decode_sentences
-from translation.detection import Detection, detect
+from translation.detection import Detection, LanguageHead, detect, language_loss
 from translation.encoder import SentenceEncoder
 from translation.records import TranslationBatch, TranslatorConfig
 from translation.streaming import stream_text
@@ -41,7 +40,7 @@ class Translator(nn.Module):
     One set of weights serves all directions: the first token that the decoder reads is
     a tag of the target language (after Johnson et al., 2017, arXiv:1611.04558). Encoder
     and decoder share their word vectors. The encoder is not told the language of what it
-    reads; a linear layer over its summary says which it is, many-to-one.
+    reads; a linear layer over what it has read says which it was, many-to-one.
     """
 
     def __init__(self, config: TranslatorConfig, tokenizer: Tokenizer) -> None:
@@ -50,7 +49,7 @@ class Translator(nn.Module):
         self.languages = sorted({direction.split("-")[0] for direction in config.directions})
         self.decoder = Decoder(config.decoder)
         self.encoder = SentenceEncoder(config.encoder)
-        self.language = nn.Linear(2 * config.encoder.hidden_size, len(self.languages))
+        self.language = LanguageHead(2 * config.encoder.hidden_size, len(self.languages))
 
     @classmethod
     def load(cls, directory: Path | str | None = None, *, device: str = "auto") -> Self:
@@ -83,7 +82,9 @@ class Translator(nn.Module):
         """
         memory, summary, mask = self.encoder(self.decoder.embedding(source), lengths)
         # Telling languages apart is learned from what translation needs, and does not disturb it.
-        return self.decoder.start(summary, memory, mask), self.language(summary.detach())
+        return self.decoder.start(summary, memory, mask), self.language(
+            memory.detach(), summary.detach(), mask
+        )
 
     def loss(self, batch: TranslationBatch, label_smoothing: float = 0.0) -> Loss:
         """The loss of the batch's targets given its sources; the languages' is added to its objective."""
@@ -96,8 +97,7 @@ class Translator(nn.Module):
             padding=Tokenizer.PAD,
             label_smoothing=label_smoothing,
         )
-        told = functional.cross_entropy(languages.float(), batch.source_languages.to(self.device))
-        return replace(loss, objective=loss.objective + told)
+        return replace(loss, objective=loss.objective + language_loss(self, batch, languages))
 
     @overload  # a str is a sequence of str too, but then comes first
     def translate(  # type: ignore[overload-overlap]
