@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from common.tokenizer import Tokenizer
@@ -28,23 +28,17 @@ class Detection:
     probability: float
 
 
-class LanguageHead(nn.Linear):
-    """Says which language an encoder has read: a linear layer over its summary and the mean of its memory."""
+def language_features(memory: Tensor, summary: Tensor, mask: Tensor) -> Tensor:
+    """What languages are told apart by, (batch, 2 x size): an encoder's summary and the mean of its memory.
 
-    def __init__(self, size: int, languages: int) -> None:
-        super().__init__(2 * size, languages)
-
-    def forward(self, memory: Tensor, summary: Tensor, mask: Tensor) -> Tensor:
-        """Logits (batch, languages) of what an encoder returns.
-
-        Args:
-            memory: (batch, length, size).
-            summary: (batch, size).
-            mask: bool, (batch, length), True where the memory is real.
-        """
-        real = mask.unsqueeze(-1).to(memory.dtype)
-        mean = (memory * real).sum(1) / real.sum(1)
-        return super().forward(torch.cat([summary, mean.to(summary.dtype)], -1))
+    Args:
+        memory: (batch, length, size).
+        summary: (batch, size).
+        mask: bool, (batch, length), True where the memory is real.
+    """
+    real = mask.unsqueeze(-1).to(memory.dtype)
+    mean = (memory * real).sum(1) / real.sum(1)
+    return torch.cat([summary, mean.to(summary.dtype)], -1)
 
 
 @torch.inference_mode()
@@ -99,7 +93,7 @@ def language_loss(translator: Translator, batch: TranslationBatch, logits: Tenso
             batch.source[::4].to(logits.device), batch.source_lengths[::4].to(logits.device)
         )
         encoded = translator.encoder(translator.decoder.embedding(tokens), lengths)
-    both = torch.cat([logits, translator.language(*encoded)])
+    both = torch.cat([logits, translator.language(language_features(*encoded))])
     return functional.cross_entropy(both.float(), torch.cat([languages, languages[::4]]))
 
 

@@ -22,7 +22,7 @@ from common.search import Beam, Strategy
 from common.tokenizer import Tokenizer
 from data.batches import bucket, pad
 from translation.decoding import Decoding, decode_sentences
-from translation.detection import Detection, LanguageHead, detect, language_loss
+from translation.detection import Detection, detect, language_features, language_loss
 from translation.encoder import SentenceEncoder
 from translation.records import TranslationBatch, TranslatorConfig
 from translation.streaming import stream_text
@@ -49,7 +49,7 @@ class Translator(nn.Module):
         self.languages = sorted({direction.split("-")[0] for direction in config.directions})
         self.decoder = Decoder(config.decoder)
         self.encoder = SentenceEncoder(config.encoder)
-        self.language = LanguageHead(2 * config.encoder.hidden_size, len(self.languages))
+        self.language = nn.Linear(4 * config.encoder.hidden_size, len(self.languages))
 
     @classmethod
     def load(cls, directory: Path | str | None = None, *, device: str = "auto") -> Self:
@@ -82,9 +82,8 @@ class Translator(nn.Module):
         """
         memory, summary, mask = self.encoder(self.decoder.embedding(source), lengths)
         # Telling languages apart is learned from what translation needs, and does not disturb it.
-        return self.decoder.start(summary, memory, mask), self.language(
-            memory.detach(), summary.detach(), mask
-        )
+        features = language_features(memory.detach(), summary.detach(), mask)
+        return self.decoder.start(summary, memory, mask), self.language(features)
 
     def loss(self, batch: TranslationBatch, label_smoothing: float = 0.0) -> Loss:
         """The loss of the batch's targets given its sources; the languages' is added to its objective."""
