@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.bulk import BulkOutput, Item, merge, progress, read_items
-from common.commands import report
+from common.cli import report
 from common.output import add_output, open_output
 from translation.flags import items_of
 from translation.lines import BATCH

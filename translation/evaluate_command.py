@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from common.bulk import Item
-from common.commands import signature
 from common.decoding import add_constraints, add_decoding, describe
 from common.errors import InputError
+from common.flags import signature
 from common.output import open_output, texts_of
 from translation.flags import BUILT_IN, add_coverage, add_languages, chosen_decoding
 from translation.lines import translate_items

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.bulk import BulkOutput, Item, progress, read_items
-from common.commands import report
+from common.cli import report
 from common.errors import InputError
 from common.output import add_output, json_line, open_output
 from translation.flags import add_languages

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.commands import add_settings, report, report_trained
+from common.cli import report, report_trained
 from common.errors import InputError
+from common.flags import add_settings
 
 if TYPE_CHECKING:
     from translation.recipe import TranslatorRecipe

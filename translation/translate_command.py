@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.bulk import BulkOutput, Item, merge, open_bulk_output, progress, read_items
-from common.commands import report
+from common.cli import report
 from common.decoding import add_constraints, add_decoding
 from common.errors import InputError
 from common.output import add_output, texts_of

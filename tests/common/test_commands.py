@@ -10,7 +10,8 @@ import pytest
 import torch
 from tqdm import tqdm
 
-from common.commands import report, signature
+from common.cli import report
+from common.flags import signature
 from common.language_model import LanguageModel
 from common.model_directory import FORMAT
 

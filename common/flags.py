@@ -1,0 +1,37 @@
+"""Flags that commands of several applications share, and what names a model in what they print."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from pathlib import Path
+
+BUILT_IN = Path(__file__).parent / "pretrained"
+"""The built-in language model."""
+
+
+def signature(directory: Path) -> str:
+    """What tells one set of weights from another: the start of their file's SHA-256."""
+    return hashlib.sha256((directory / "model.safetensors").read_bytes()).hexdigest()[:8]
+
+
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a training command."""
+    parser.add_argument(
+        "config", type=Path, metavar="CONFIG.toml", help="the recipe; see the recipes/ folders"
+    )
+    add_settings(parser)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a training command."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change one setting of the recipe, such as training.epochs=3; may be repeated",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the checkpoint in the recipe's output"
+    )
