@@ -3,85 +3,199 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import tee
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from captioning.bulk import BATCH, Found, caption_all
-from captioning.photographs import find_photographs
+from captioning.bulk import caption_all
+from captioning.flags import add_model, add_threads, use_threads
+from captioning.folders import find_photographs
+from captioning.inputs import Photograph, given_photographs, listed_photographs, same_as_before
+from captioning.photographs import printable
+from common.bulk import BulkOutput, Item, merge, open_bulk_output, progress
 from common.cli import report
 from common.decoding import add_constraints, add_decoding, chosen_constraints, chosen_strategy
 from common.errors import InputError
-from common.output import add_output, json_line, open_output, texts_of
+from common.output import add_output, part_of, texts_of
+from common.page import check_path
 
 if TYPE_CHECKING:
     from common.result import Result
 
+EXAMPLES = """\
+examples:
+  inwords caption photo.jpg
+  inwords caption holiday/ --output captions.txt           all pictures below a folder, one caption a line
+  inwords caption holiday/ --format jsonl --output captions.jsonl
+      one record a line: image, caption, score (log-probability), language; or image and error.
+      After an interruption the same command with --resume goes on where it stopped
+  inwords caption photo.jpg --explain why.html             where it looked for each word, and its rivals
+  inwords caption photo.jpg --count 5                      five that are no near-duplicates of each other
+  inwords caption photo.jpg --count 5 --temperature 0.8    more daring ones
+  inwords caption photo.jpg --prefix "a dog" --ban snow --max-length 12
+  curl -s https://example.org/photo.jpg | inwords caption -
+  find . -name '*.jpg' -mtime -7 | inwords caption --input - --format jsonl
+  inwords caption --input album.jsonl --field photo        records, whose other fields stay
+  inwords caption --format jsonl holiday/ | inwords translate --field caption --from en --to fr
+
+A picture is turned as its EXIF data say and squashed to a square, as those were that the model has learned
+from. Of one that is more than twice as wide as high, or as high as wide, the middle is looked at.
+"""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
+    parser.epilog, parser.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
     parser.add_argument(
-        "photographs", nargs="+", type=Path, metavar="PHOTO", help="picture files, or folders of them"
+        "photographs",
+        nargs="*",
+        type=Path,
+        metavar="PHOTO",
+        help="picture files, folders of them (with all below), patterns in quotes, or - for the bytes of one "
+        "picture on standard input",
     )
     parser.add_argument(
-        "--model", type=Path, metavar="DIR", help="a model directory instead of the built-in one"
+        "--input", type=Path, metavar="FILE", help="caption the pictures whose paths are the lines of a file"
     )
-    parser.add_argument("--language", metavar="CODE", help="of the captions, if the model writes several")
+    parser.add_argument(
+        "--field",
+        metavar="NAME",
+        help="the input is JSONL with the path in this field (without, image in a file named .jsonl)",
+    )
+    add_model(parser)
     add_output(parser)
+    parser.add_argument(
+        "--resume", action="store_true", help="go on where an interrupted run stopped writing --output"
+    )
+    parser.add_argument(
+        "--explain",
+        type=Path,
+        metavar="FILE",
+        help="draw where the model looked for each word into a .html, .png or .svg",
+    )
+    add_threads(parser)
     add_decoding(parser, "--beam 3")
     add_constraints(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Caption what was given, write it, and report what went wrong; 1 if a photograph did."""
-    from tqdm import tqdm
-
+    _check(options)
+    from captioning.explaining import check
+    from captioning.explanation_page import explain_to
     from captioning.model import USUAL, Captioner
 
     strategy, constraints = chosen_strategy(options, USUAL), chosen_constraints(options)
-    items = list(_found(options.photographs))
+    use_threads(options)
     captioner = Captioner.load(options.model)
-    language = options.language or captioner.config.languages[0]
-    captioner.language_tag(language)
-    failed = 0
-    with open_output(options.output) as file:
-        # Names help a person who looks at many; a program that reads lines wants one caption on each.
-        named = len(items) > 1 and file.isatty()
-        results = caption_all(captioner, items, strategy, language, constraints)
-        bar = tqdm(results, total=len(items), unit="photo", disable=None if len(items) > BATCH else True)
-        for path, result in bar:
-            if isinstance(result, InputError):
-                failed += 1
-                report(f"error: {result}")
-            if options.format == "jsonl":
-                print(json_line(_record(path, result, language, options.count)), file=file)
-                continue
-            for text in texts_of(result, options.count):
-                print(f"{path}\t{text}" if named else text, file=file)
-    if failed and len(items) > 1:
-        report(f"{failed} of {len(items)} photographs could not be captioned")
+    options.language = options.language or captioner.config.languages[0]
+    captioner.language_tag(options.language)
+    if options.explain:
+        check(captioner, sum(1 for _ in find_photographs(options.photographs)))
+    captioned: list[tuple[str, Path | BinaryIO, str]] = []
+    lines = 1 if options.format == "jsonl" else options.count
+    with open_bulk_output(
+        options.output, lines_per_item=lines, resume=options.resume, report=report
+    ) as output:
+        todo, again = tee(output.remaining(_photographs(options, output.done)))
+        results = caption_all(
+            captioner,
+            ((source, item.error) for item, source in todo),
+            strategy,
+            options.language,
+            constraints,
+            readers=options.threads,
+            first=output.done,
+        )
+        named = zip(again, (result for _, result in results), strict=True)
+        status = _write(options, named, output, captioned)
+    if options.explain and captioned:
+        explain_to(options.explain, captioner, captioned, options.language)
+    return status
+
+
+def _check(options: argparse.Namespace) -> None:
+    """End with a usage error if the flags do not go together; records in are records out."""
+    if not options.photographs and not options.input:
+        options.usage("the following arguments are required: PHOTO, or --input")
+    if options.photographs and (options.input or options.field):
+        options.usage(f"give PHOTO or --{'input' if options.input else 'field'}, not both")
+    if options.explain:
+        check_path(options.explain)
+        if not options.photographs or options.resume:
+            options.usage("--explain draws some photographs at once: give them as PHOTO, without --resume")
+    if options.input and options.input.name.removesuffix(".gz").endswith(".jsonl"):
+        options.field = options.field or "image"
+    if options.field:
+        options.format = "jsonl"
+
+
+def _photographs(options: argparse.Namespace, done: int) -> Iterator[Photograph]:
+    """What is to be captioned; in records it can be told whether it is what an interrupted run has begun."""
+    if options.input:
+        found = listed_photographs(None if str(options.input) == "-" else options.input, options.field)
+    else:
+        found = given_photographs(options.photographs)
+    part = part_of(options.output)
+    return same_as_before(found, part, done) if part and options.format == "jsonl" else found
+
+
+def _write(
+    options: argparse.Namespace,
+    outcomes: Iterable[tuple[Photograph, Result | InputError]],
+    output: BulkOutput,
+    captioned: list[tuple[str, Path | BinaryIO, str]],
+) -> int:
+    """Write each result as it comes, report errors, keep what is to be explained; the exit status."""
+    # Names help a person who looks at many; a program that reads lines wants one caption on each.
+    named = output.file.isatty() and not _is_one(options)
+    failed = total = 0
+    shown = ((item, (source, result)) for (item, source), result in outcomes)
+    for item, (source, result) in progress(
+        shown, options.input, output, unit="photo", count=_counter(options)
+    ):
+        total += 1
+        if isinstance(result, InputError):
+            failed += 1
+            report(f"error: {f'{options.input}, line {item.number}: ' if options.input else ''}{result}")
+        elif options.explain:
+            captioned.append((item.text, source, result.text))
+        if options.format == "jsonl":
+            output.write([_record(options, item, result)])
+        else:
+            name = f"{printable(item.text)}\t" if named else ""
+            output.write([name + text for text in texts_of(result, options.count)])
+    if failed and total > 1:
+        report(f"{failed:,} of {total:,} photographs could not be captioned")
     return 1 if failed else 0
 
 
-def _found(arguments: Sequence[Path]) -> Iterator[Found]:
-    """The photographs that the arguments name; a folder without any comes with its error."""
-    for argument in arguments:
-        try:
-            for path in find_photographs([argument]):
-                yield path, None
-        except InputError as error:
-            yield argument, error
+def _is_one(options: argparse.Namespace) -> bool:
+    """Whether a single file is named, no folder, pattern or list."""
+    return len(options.photographs) == 1 and (
+        str(options.photographs[0]) == "-" or options.photographs[0].is_file()
+    )
 
 
-def _record(path: Path, result: Result | InputError, language: str, count: int) -> dict[str, Any]:
+def _counter(options: argparse.Namespace) -> Callable[[], int] | None:
+    """How to count the photographs that the arguments name; None to count the lines of the input."""
+    if options.input:
+        return None
+    return lambda: sum(1 for _ in find_photographs(options.photographs))
+
+
+def _record(options: argparse.Namespace, item: Item, result: Result | InputError) -> str:
+    source = {} if item.fields is not None else {"image": item.text}
     if isinstance(result, InputError):
-        return {"image": str(path), "error": str(result)}
-    record = {
-        "image": str(path),
-        "caption": result.text,
-        "score": round(result.score, 4),
-        "language": language,
-    }
-    if count > 1:
-        record["alternatives"] = [_record(path, each, language, 1) for each in result.alternatives]
-    return record
+        return merge(item, source | {"error": str(result)})
+    additions: dict[str, Any] = source | _fields(result) | {"language": options.language}
+    if options.count > 1:
+        additions["alternatives"] = [_fields(each) for each in result.alternatives]
+    kept = {name: value for name, value in (item.fields or {}).items() if name != "error"}
+    return merge(replace(item, fields=kept), additions)
+
+
+def _fields(result: Result) -> dict[str, Any]:
+    return {"caption": result.text, "score": round(result.score, 4)}

@@ -51,10 +51,11 @@ class ImageEncoderConfig:
 
 
 class ImageEncoder(nn.Module):
-    """A ResNet (He et al., 2016, arXiv:1512.03385) cut before its last stage.
+    """A ResNet (He et al., 2016, arXiv:1512.03385) without its classifier, in two parts.
 
-    ``early`` is never trained, so its output can be kept; ``late``, the last stage, can be.
-    Batch normalisation keeps the statistics it was pretrained with, always.
+    ``early`` does not learn, so its output can be kept; ``late``, the last stages, does. All
+    is ``early`` unless told otherwise by :meth:`train_stages`. Batch normalisation keeps the
+    statistics, factors and offsets that it was pretrained with, always.
     """
 
     mean: Tensor
@@ -71,17 +72,32 @@ class ImageEncoder(nn.Module):
         self.register_buffer("deviation", torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1), persistent=False)
         # Channels last is the layout that convolutions on a processor are fastest in.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.requires_grad_(False).train(False)
+        self.train_stages(0)
+        self.train(False)
 
     def train(self, mode: bool = True) -> Self:
         """Stay in evaluation mode whatever the mode: batch normalisation is not to be re-estimated."""
         return super().train(False)
 
-    def train_last_stage(self) -> None:
-        """Let the convolutions of the last stage learn."""
-        for module in self.stages[-1].modules():
-            if isinstance(module, nn.Conv2d):
-                module.requires_grad_(True)
+    @property
+    def parts(self) -> list[nn.Module]:
+        """The stem and the four stages, in order."""
+        return [self.stem, *self.stages]
+
+    def train_stages(self, count: int) -> None:
+        """Let the convolutions of the last ``count`` stages learn, those alone; with 5, the stem's too.
+
+        Raises:
+            ValueError: There are not so many.
+        """
+        if not 0 <= count <= len(self.parts):
+            raise ValueError(f"trained_stages must be from 0 to {len(self.parts)}, got {count}")
+        self.trained_stages = count
+        self.requires_grad_(False)
+        for part in self.parts[len(self.parts) - count :]:
+            for module in part.modules():
+                if isinstance(module, nn.Conv2d):
+                    module.requires_grad_(True)
 
     def load_pretrained(self, weights: str) -> None:
         """Take the weights of torchvision (``"torchvision"``, fetched once) or of a local ``state_dict``.
@@ -113,22 +129,28 @@ class ImageEncoder(nn.Module):
         for stage, name in zip(self.stages, ("layer1", "layer2", "layer3", "layer4"), strict=True):
             stage.load_state_dict(getattr(network, name).state_dict())
 
+    def forward(self, images: Tensor) -> Tensor:
+        """The grid (batch, places, channels) of pixels, as ``early`` takes them, or of what that returned."""
+        return self.late(self.early(images) if images.dtype == torch.uint8 else images)
+
     def early(self, pixels: Tensor) -> Tensor:
-        """All stages but the last.
+        """What does not learn.
 
         Args:
             pixels: Red, green and blue in 0..255, uint8, (batch, image_size, image_size, 3).
 
         Returns:
-            Features, (batch, height, width, channels), for the last stage.
+            Features for ``late``, (batch, height, width, channels).
         """
         images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.deviation
-        features: Tensor = self.stem(images.contiguous(memory_format=torch.channels_last))
-        for stage in self.stages[:-1]:
-            features = stage(features)
+        features = images.contiguous(memory_format=torch.channels_last)
+        for part in self.parts[: len(self.parts) - self.trained_stages]:
+            features = part(features)
         return features.permute(0, 2, 3, 1)
 
     def late(self, features: Tensor) -> Tensor:
-        """The last stage: what ``early`` returned to the grid, (batch, places, channels)."""
-        grid: Tensor = self.stages[-1](features.permute(0, 3, 1, 2))
-        return grid.flatten(2).transpose(1, 2)
+        """What learns: from what ``early`` returned to the grid, (batch, places, channels)."""
+        features = features.permute(0, 3, 1, 2)
+        for part in self.parts[len(self.parts) - self.trained_stages :]:
+            features = part(features)
+        return features.flatten(2).transpose(1, 2)

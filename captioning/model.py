@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from captioning.encoder import ImageEncoder, ImageEncoderConfig
 from captioning.photographs import read_photograph, to_pixels
+from captioning.rewards import RewardBatch, reward_loss
+from captioning.variety import distinct, widened
 from common.config import as_values, build
 from common.constraints import Constraints
 from common.decoder import Decoder, DecoderConfig, DecoderState
@@ -53,7 +55,8 @@ class CaptionBatch:
     """Images and their captions.
 
     Attributes:
-        features: Of each image, from the encoder's early stages, (images, height, width, channels).
+        features: Of each image: pixels, uint8 (images, image_size, image_size, 3), or what the
+            encoder's early stages made of them, (images, height, width, channels).
         captions: Language tag, caption and end-of-sentence, padded, int64
             (images x captions of each, length), those of one image together.
     """
@@ -106,15 +109,26 @@ class Captioner(nn.Module):
 
     def start(self, features: Tensor) -> DecoderState:
         """The decoder's first state from the early features (images, height, width, channels)."""
-        grid = self.norm(self.encoder.late(features))
+        return self.decoder.start(*self.encode(features))
+
+    def encode(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the decoder starts from: the images' summary (images, channels) and, for attention,
+        their memory (images, places, memory_size).
+        """
+        features = features.to(self.device)
+        if features.is_floating_point():
+            features = features.to(self.features_type())
+        grid = self.norm(self.encoder(features))
         summary = self.dropout(grid.mean(1))
         if self.project is None:
-            return self.decoder.start(summary)
-        return self.decoder.start(summary, self.project(self.dropout(grid)) + self.position)
+            return summary, None
+        return summary, self.project(self.dropout(grid)) + self.position
 
-    def loss(self, batch: CaptionBatch, label_smoothing: float = 0.0) -> Loss:
-        """The loss of the batch's captions given its images."""
-        state = self.start(batch.features.to(self.device, self.features_type()))
+    def loss(self, batch: CaptionBatch | RewardBatch, label_smoothing: float = 0.0) -> Loss:
+        """The loss of the batch's captions given its images, or of captions drawn for a reward."""
+        if isinstance(batch, RewardBatch):
+            return reward_loss(self, batch, label_smoothing)
+        state = self.start(batch.features)
         captions = batch.captions.to(self.device)
         state = state.widen(len(captions) // len(batch.features))
         return sequence_loss(
@@ -159,7 +173,8 @@ class Captioner(nn.Module):
 
         Args:
             photograph: A path, its bytes, an open file or a Pillow image, or a list of them.
-            strategy: :class:`~common.search.Beam` or :class:`~common.sampling.Sampling`.
+            strategy: :class:`~common.search.Beam` or :class:`~common.sampling.Sampling`. With a
+                ``count`` it is :func:`~captioning.variety.widened`, and near-duplicates are left out.
             language: Of the caption; the model's first without.
             constraints: What it must be like.
             items: The number of each photograph in a longer list, of which these are a part:
@@ -197,23 +212,7 @@ class Captioner(nn.Module):
         constraints: Constraints = Constraints(),  # noqa: B008 (frozen)
         items: Sequence[int] | None = None,
     ) -> list[Result]:
-        """Describe the photographs in ``pixels``, uint8 (batch, image_size, image_size, 3)."""
-        features = self.encoder.early(pixels.to(self.device))
-        return self.caption_features(
-            features, strategy, language=language, constraints=constraints, items=items
-        )
-
-    @torch.inference_mode()
-    def caption_features(
-        self,
-        features: Tensor,
-        strategy: Strategy,
-        *,
-        language: str | None = None,
-        constraints: Constraints = Constraints(),  # noqa: B008 (frozen)
-        items: Sequence[int] | None = None,
-    ) -> list[Result]:
-        """Describe images from their early features (batch, height, width, channels)."""
+        """Describe photographs, uint8 (batch, image_size, image_size, 3), or early features of them."""
         start = constraints.start(self.tokenizer)
         rules = constraints.rules(
             self.tokenizer, start, eos=Tokenizer.EOS, max_length=self.config.maximum_length
@@ -221,13 +220,15 @@ class Captioner(nn.Module):
         prompt = torch.tensor([[self.language_tag(language), *start.ids]], device=self.device)
         decoded = decode(
             self.decoder,
-            self.start(features.to(self.device, self.features_type())),
-            prompt.expand(len(features), -1),
-            strategy,
+            self.start(pixels),
+            prompt.expand(len(pixels), -1),
+            widened(strategy),
             rules,
             items=items,
         )
-        return [make_result(hypotheses, self.tokenizer, start.ids) for hypotheses in decoded]
+        # Compared without the prefix, which they all have.
+        kept = [distinct(each, strategy.count, lambda h: self.tokenizer.decode(h.tokens)) for each in decoded]
+        return [make_result(hypotheses, self.tokenizer, start.ids) for hypotheses in kept]
 
     def language_tag(self, language: str | None) -> int:
         """The token that asks for a language. Raises InputError if the model does not write it."""

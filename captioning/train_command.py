@@ -3,22 +3,108 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from common.cli import report, report_trained
-from common.flags import add_recipe
+from common.flags import add_settings
+from common.presets import filled, fitting
+
+if TYPE_CHECKING:
+    from captioning.recipe import CaptionerRecipe
+
+OWN_PHOTOGRAPHS = Path(__file__).parent / "recipes" / "own-photographs.toml"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    add_recipe(parser)
+    parser.add_argument(
+        "config",
+        nargs="?",
+        type=Path,
+        metavar="CONFIG.toml",
+        help="the recipe; without, one that suits the number of your --images",
+    )
+    parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the photographs to learn from")
+    parser.add_argument(
+        "--captions",
+        type=Path,
+        metavar="FILE",
+        help="their captions: CSV, TSV or JSONL with image and caption, COCO or Karpathy JSON, a Flickr8k "
+        "token file; without, they are read from a .txt beside each photograph, one a line",
+    )
+    parser.add_argument("--language", metavar="LANG", help="language of the captions (default: en)")
+    parser.add_argument(
+        "--validation",
+        type=Path,
+        metavar="FILE",
+        help="captions of those of the --images to measure on, which are not learned from; "
+        "without, 5 %% of the photographs, at most 1,000, are set apart",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder for the model (best/), curves.png, metrics.jsonl and the checkpoint",
+    )
+    parser.add_argument(
+        "--start-from",
+        metavar="built-in|DIR",
+        help="go on from this model, with its vocabulary, instead of from scratch",
+    )
+    parser.add_argument("--epochs", type=int, metavar="N", help="most passes over the photographs")
+    add_settings(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train by the recipe and print where the model is."""
-    from captioning.recipe import CaptionerRecipe
+    """Train a captioner and print where it is; returns the exit status."""
+    _check(options)
     from captioning.training import train_captioner
-    from common.config import build, read_recipe
+    from common.workers import Workers
 
-    recipe = build(CaptionerRecipe, read_recipe(options.config, options.set), str(options.config))
+    recipe, chosen = _recipe(options)
+    if chosen:
+        Workers.join().only_first(report)(chosen)
     report_trained(train_captioner(recipe, resume=options.resume, report=report))
     return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    """What the parser cannot know to be wrong."""
+    if options.config is None and not options.images:
+        options.usage("give a recipe, CONFIG.toml, or the --images to learn from")
+    for name in ("captions", "language", "validation"):
+        if getattr(options, name) and not options.images:
+            options.usage(f"--{name} needs --images, the folder of the photographs")
+
+
+def _recipe(options: argparse.Namespace) -> tuple[CaptionerRecipe, str]:
+    """The recipe, and what in it was chosen for the number of photographs, in words."""
+    from captioning.recipe import CaptionerRecipe
+    from common.config import build, read_recipe
+
+    where = str(options.config or "inwords train captioner")
+    values = read_recipe(options.config or OWN_PHOTOGRAPHS, options.set)
+    if options.images:
+        files = {"images": str(options.images), "language": options.language or "en"}
+        values["data"] = [files | ({"captions": str(options.captions)} if options.captions else {})]
+        if options.validation:
+            values["validation"] = [files | {"captions": str(options.validation)}]
+    for name in ("output", "start_from"):
+        if given := getattr(options, name):
+            values[name] = str(given)
+    if options.epochs is not None:
+        values["training"] = {**values.get("training", {}), "epochs": options.epochs}
+    sizes, fine_tuning = values.pop("sizes", None), values.pop("fine_tuning", {})
+    recipe = build(CaptionerRecipe, values, where)
+    if sizes is None:
+        return recipe, ""
+    count = len({record.image for files in recipe.data for record in files.read()})
+    defaults = fine_tuning if recipe.start_from else fitting(sizes, "photographs", count, where)
+    recipe = build(CaptionerRecipe, filled(values, defaults), where)
+    training, model = recipe.training, recipe.model
+    return recipe, (
+        f"{count:,} photographs, so training.epochs={training.epochs} at most, training.learning_rate="
+        f"{training.learning_rate:g}, model.dropout={model.dropout:g}, model.trained_stages="
+        f"{model.trained_stages} (--set changes them)"
+    )

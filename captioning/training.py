@@ -2,22 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from random import Random
 
 import torch
 from torch import Tensor
 
-from captioning.features import cached_features
-from captioning.model import CaptionBatch, Captioner
+from captioning.corpus import Corpus, Epoch
+from captioning.features import cached_features, cached_pixels
+from captioning.fine_tuning import start_from
+from captioning.model import Captioner
 from captioning.recipe import CaptionerRecipe
-from common.metrics import caption_scores, caption_words
+from captioning.scores import caption_scores
+from captioning.splitting import Collection, read_collections
+from common.errors import InputError
 from common.sampling import GREEDY
 from common.tokenizer import Tokenizer
 from common.training import Training, prepare
 from common.training_loop import train
 from common.validation import Validation
-from data.batches import bucket, pad
-from data.records import CaptionedImage
 
 
 def train_captioner(
@@ -26,31 +27,31 @@ def train_captioner(
     """Train a captioner; returns the directory of the best model.
 
     Raises:
-        InputError: The data cannot be read, no checkpoint is there to resume from, or training diverged.
+        InputError: The data or the model to start from cannot be read, no checkpoint is there to
+            resume from, or training diverged.
     """
     workers, config = prepare(recipe.training), recipe.training
-    records, held_out = recipe.data.read(), recipe.validation.read()
-    languages = tuple(dict.fromkeys(record.language for record in records))
-    tokenizer = _train_tokenizer(records, languages, recipe.model.vocabulary_size)
-    captioner = Captioner(recipe.model.captioner(len(tokenizer), languages), tokenizer)
-    captioner.encoder.load_pretrained(recipe.model.weights)
-    if recipe.model.train_last_stage:
-        captioner.encoder.train_last_stage()
-    captions = TrainingCaptions(records, tokenizer, recipe)
-    scales = {"encoder.": recipe.model.last_stage_rate}
-    training = Training(captioner, config, config.epochs * len(captions.plan(0)), scales)
-    images = [record.image for record in records + held_out]
-    with workers.first_goes_first():
-        features = cached_features(captioner.encoder, images, recipe.features, training.autocast())
-    weights = sum(parameter.numel() for parameter in captioner.parameters())
-    workers.only_first(report)(
-        f"{len(records):,} images, {len(tokenizer):,} byte pairs, {weights / 1e6:.1f} million weights"
+    shown, held_out = read_collections(recipe)
+    captioner = _captioner(recipe, shown)
+    _check_languages(captioner, held_out)
+    images = list(dict.fromkeys(record.image for each in [*shown, *held_out] for record in each.records))
+    corpus = Corpus(shown, images, captioner.tokenizer, recipe, captioner.config.maximum_length)
+    captioner.encoder.train_stages(recipe.model.trained_stages)
+    training = Training(
+        captioner, config, config.epochs * len(corpus.plan(0)), {"encoder.": recipe.model.encoder_rate}
     )
+    workers.only_first(report)(_summary(captioner, shown, held_out))
+    with workers.first_goes_first():
+        if recipe.augmentation or recipe.model.trained_stages == len(captioner.encoder.parts):
+            pictures = cached_pixels(captioner, images, recipe.features)
+        else:
+            pictures = cached_features(captioner, images, recipe.features, training.autocast())
+    places = {image: place for place, image in enumerate(images)}
     train(
         training,
-        lambda epoch: Epoch(captions, features, epoch),
+        lambda epoch: Epoch(corpus, pictures, epoch),
         recipe.output,
-        validate=lambda: _validate(captioner, features[len(records) :], held_out),
+        validate=lambda: _validate(captioner, pictures, held_out, places),
         keep=lambda directory: captioner.save(directory, recipe.model.storage),
         resume=resume,
         report=report,
@@ -58,83 +59,68 @@ def train_captioner(
     return recipe.output / "best"
 
 
-def _train_tokenizer(records: Sequence[CaptionedImage], languages: Sequence[str], size: int) -> Tokenizer:
-    """The byte pairs of the captions, with a tag for each language."""
-    return Tokenizer.train(
+def _captioner(recipe: CaptionerRecipe, collections: Sequence[Collection]) -> Captioner:
+    """The captioner before it has learned from the collections."""
+    languages = tuple(dict.fromkeys(each.files.language for each in collections))
+    if recipe.start_from:
+        return start_from(recipe.start_from, languages, recipe.model.dropout)
+    tokenizer = Tokenizer.train(
         "byte-pair",
-        (caption for record in records for caption in record.captions),
-        vocabulary_size=size,
+        (text for each in collections for record in each.records for text in record.captions),
+        vocabulary_size=recipe.model.vocabulary_size,
         special_tokens=[f"<{language}>" for language in languages],
+    )
+    captioner = Captioner(recipe.model.captioner(len(tokenizer), languages), tokenizer)
+    captioner.encoder.load_pretrained(recipe.model.weights)
+    return captioner
+
+
+def _check_languages(captioner: Captioner, held_out: Sequence[Collection]) -> None:
+    known = captioner.config.languages
+    for each in held_out:
+        if each.files.language not in known:
+            raise InputError(
+                f"validation is in {each.files.language}, which no training captions are; "
+                f"there are {', '.join(known)}"
+            )
+
+
+def _summary(captioner: Captioner, shown: Sequence[Collection], held_out: Sequence[Collection]) -> str:
+    """What is trained on what, for the person who waits."""
+    counts = [len({record.image for each in part for record in each.records}) for part in (shown, held_out)]
+    captions = sum(len(record.captions) for each in shown for record in each.records)
+    parameters = list(captioner.parameters())
+    weights, learning = (
+        sum(parameter.numel() for parameter in parameters if parameter.requires_grad or every) / 1e6
+        for every in (True, False)
+    )
+    return (
+        f"{counts[0]:,} images with {captions:,} captions and {counts[1]:,} images to validate on, "
+        f"{len(captioner.tokenizer):,} byte pairs, {learning:.1f} of {weights:.1f} million weights learn"
     )
 
 
-class TrainingCaptions:
-    """The training captions as ids, and which images may be mirrored."""
-
-    def __init__(
-        self, records: Sequence[CaptionedImage], tokenizer: Tokenizer, recipe: CaptionerRecipe
-    ) -> None:
-        self.tokens_per_batch, self.seed = recipe.tokens_per_batch, recipe.training.seed
-        unless = set(recipe.mirror_unless)
-        self.ids: list[list[list[int]]] = []
-        self.may_mirror: list[bool] = []
-        for record in records:
-            tag = tokenizer.special(f"<{record.language}>")
-            ids = tokenizer.encode_batch(record.captions)
-            self.ids.append([[tag, *each[: recipe.model.maximum_length - 1], Tokenizer.EOS] for each in ids])
-            words = {word for caption in record.captions for word in caption_words(caption)}
-            self.may_mirror.append(recipe.mirror and not words & unless)
-
-    def plan(self, epoch: int) -> list[list[int]]:
-        """The images of each batch of an epoch: they have equally many captions, of similar length."""
-        random = Random(f"{self.seed}/{epoch}")
-        groups: dict[int, list[int]] = {}
-        for image, captions in enumerate(self.ids):
-            groups.setdefault(len(captions), []).append(image)
-        batches = []
-        for count, images in sorted(groups.items()):
-            lengths = [max(map(len, self.ids[image])) * count for image in images]
-            rows = bucket(
-                lengths, tokens_per_batch=self.tokens_per_batch, shuffle_seed=random.getrandbits(32)
-            )
-            batches += [[images[row] for row in batch] for batch in rows]
-        random.shuffle(batches)
-        return batches
-
-
-class Epoch:
-    """The batches of one epoch, each read from the features when asked for."""
-
-    def __init__(self, captions: TrainingCaptions, features: Tensor, epoch: int) -> None:
-        self.captions, self.features, self.epoch = captions, features, epoch
-        self.batches = captions.plan(epoch)
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self.batches)
-
-    def __getitem__(self, place: int, /) -> CaptionBatch:
-        """One of them; the same every time."""
-        images = self.batches[place]
-        random = Random(f"{self.captions.seed}/{self.epoch}/{place}")
-        features = self.features[torch.tensor(images)]
-        for row, image in enumerate(images):
-            if self.captions.may_mirror[image] and random.random() < 0.5:
-                # Convolutions look almost the same from both sides: mirroring what they made of
-                # the image stands in for mirroring the image.
-                features[row] = features[row].flip(1)
-        ids = [caption for image in images for caption in self.captions.ids[image]]
-        return CaptionBatch(features, torch.tensor(pad(ids, Tokenizer.PAD)))
-
-
-def _validate(captioner: Captioner, features: Tensor, records: Sequence[CaptionedImage]) -> Validation:
-    """Greedy captions of all validation images; the quality is their CIDEr-D."""
-    written = [
-        result.text
-        for start in range(0, len(records), 64)
-        for result in captioner.caption_features(features[start : start + 64], GREEDY)
-    ]
-    scores = caption_scores(written, [record.captions for record in records])
-    figures = {"bleu-4": scores.bleu[3].value, "cider-d": scores.cider_d.value}
-    samples = [f"{record.image.name}: {text}" for record, text in zip(records[:3], written, strict=False)]
-    return Validation(figures, scores.cider_d.value, tuple(samples), "CIDEr-D")
+def _validate(
+    captioner: Captioner, pictures: Tensor, held_out: Sequence[Collection], places: dict[Path, int]
+) -> Validation:
+    """Greedy captions of all validation images; the quality is their CIDEr-D, averaged over collections."""
+    figures: dict[str, float] = {}
+    samples, qualities = [], []
+    for each in held_out:
+        language, records, written = each.files.language, each.records, list[str]()
+        for start in range(0, len(records), 64):
+            rows = torch.tensor([places[record.image] for record in records[start : start + 64]])
+            results = captioner.caption_pixels(pictures[rows], GREEDY, language=language)
+            written += [result.text for result in results]
+        scores = caption_scores(written, [record.captions for record in records], language=language)
+        qualities.append(scores.cider_d.value)
+        found = {"bleu-4": scores.bleu[3].value, "cider-d": qualities[-1]}
+        # What the scores do not see.
+        found |= {"words": scores.wording.distinct_words, "looping": scores.wording.looping}
+        if scores.wording.unfinished is not None:
+            found["unfinished"] = scores.wording.unfinished
+        for name, value in found.items():
+            figures[" ".join(filter(None, [name, each.files.name, language]))] = value
+        pairs = zip(records[:3], written, strict=False)
+        samples += [f"{record.image.name}: {text}" for record, text in pairs]
+    return Validation(figures, sum(qualities) / len(qualities), tuple(samples), "CIDEr-D")

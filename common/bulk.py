@@ -81,6 +81,8 @@ def _fields(line: str) -> dict[str, Any]:
 
 
 def _text(fields: dict[str, Any], field: str) -> str:
+    if field not in fields and isinstance(fields.get("error"), str):
+        raise InputError(fields["error"])  # of the command that wrote the record
     if field not in fields:
         names = shorten(", ".join(map(repr, fields)), 200) or "none"
         raise InputError(f"has no field {field!r} but {names}; name the one with the text as --field")
@@ -192,7 +194,14 @@ def _whole_items(file: BinaryIO, lines_per_item: int) -> tuple[int, int]:
     return size, items
 
 
-def progress(results: Iterable[T], source: Path | None, output: BulkOutput) -> Iterator[T]:
+def progress(
+    results: Iterable[T],
+    source: Path | None,
+    output: BulkOutput,
+    *,
+    unit: str = "line",
+    count: Callable[[], int] | None = None,
+) -> Iterator[T]:
     """Pass results on and show on standard error, if that is a terminal, how many, how fast, how long still.
 
     Nothing is shown where the results themselves go to a terminal.
@@ -203,12 +212,16 @@ def progress(results: Iterable[T], source: Path | None, output: BulkOutput) -> I
             lines, where a count of bytes would run ahead of the results by a batch and show no
             rate that means anything. The end of standard input and of a pipe is not known.
         output: Where the results go, and how many are there already.
+        unit: What a result is of.
+        count: Counts the items in the place of the lines of ``source``.
     """
     from tqdm import tqdm
 
     hidden = output.file.isatty() or not sys.stderr.isatty()
     total = None
-    if not hidden and source and source.is_file():
+    if not hidden and count:
+        total = count()
+    elif not hidden and source and source.is_file():
         total = sum(1 for _ in read_byte_lines(source))
     # Results come a batch at a time: without miniters=1 the bar would skip whole batches.
-    yield from tqdm(results, total=total, initial=output.done, unit="line", miniters=1, disable=hidden)
+    yield from tqdm(results, total=total, initial=output.done, unit=unit, miniters=1, disable=hidden)

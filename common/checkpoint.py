@@ -16,13 +16,20 @@ from common.training import Training
 
 
 def save_checkpoint(training: Training, directory: Path, progress: dict[str, Any]) -> None:
-    """Write all that :func:`load_checkpoint` needs; ``progress`` is the caller's own, fit for JSON."""
+    """Write all that :func:`load_checkpoint` needs; ``progress`` is the caller's own, fit for JSON.
+
+    That includes what a model keeps from one batch to the next as ``carried``. Of processes that
+    train together each has its own, which only it knows: resumed, they go on without until
+    the next epoch.
+    """
     tensors: dict[str, Tensor] = {}
     for name, parameter in training.parameters.items():
         tensors[f"weight:{name}"] = parameter.detach()
         tensors[f"average:{name}"] = training.averages[name]
         for key, value in training.optimizer.state[parameter].items():
             tensors[f"optimizer:{key}:{name}"] = value
+    if training.workers.count == 1 and (carried := getattr(training.model, "carried", None)) is not None:
+        tensors["carried"] = carried
     metadata = {"progress": json.dumps({**progress, "step": training.step_number})}
     _write(tensors, directory / "training.safetensors", metadata)
 
@@ -45,6 +52,8 @@ def load_checkpoint(training: Training, directory: Path) -> dict[str, Any]:
             _restore(training, name, parameter, tensors)
     except (KeyError, RuntimeError) as error:
         raise InputError(f"{path}: the checkpoint is of a model of another shape: {error}") from error
+    if training.workers.count == 1 and "carried" in tensors:
+        training.model.carried = tensors["carried"].to(training.device)
     training.step_number = int(progress["step"])
     return progress
 

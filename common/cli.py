@@ -8,11 +8,12 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from common.errors import InputError
 
@@ -26,12 +27,15 @@ class Command:
         help: What it does, in a line.
         configure: Adds its arguments to a parser.
         run: Does it; returns the exit status.
+        default: Whether it is meant where its group is named and none of the group's commands:
+            ``inwords score photo.jpg`` is ``inwords score caption photo.jpg``.
     """
 
     path: tuple[str, ...]
     help: str
     configure: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+    default: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ GROUPS = {
     "score": "say how probable given texts are",
     "train": "train a model",
 }
+PLACE = "WHAT"
 EPILOG = """examples:
   inwords caption photo.jpg
   inwords translate --from de --to en "Ein Hund läuft durch den Schnee."
@@ -60,7 +65,23 @@ EPILOG = """examples:
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports a wrong call in one line, status 2."""
+    """Reports a wrong call in one line, status 2.
+
+    Attributes:
+        members: Of a group with a default, the names of its commands.
+        default: That which is meant where none is named.
+    """
+
+    members: Container[str] = ()
+    default: str | None = None
+
+    def parse_known_args(  # type: ignore[override]  # its overloads
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """Parse, having put in the name of the group's default where none of its commands is named."""
+        if self.default and args and args[0] not in self.members and args[0] not in ("-h", "--help"):
+            args = [self.default, *args]
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
@@ -89,10 +110,13 @@ def make_parser(commands: Sequence[Command]) -> Parser:
             group = command.path[0]
             if group not in groups:
                 inner = top.add_parser(group, help=GROUPS[group], description=GROUPS[group])
-                groups[group] = inner.add_subparsers(metavar="WHAT", required=True)
+                groups[group] = inner.add_subparsers(metavar=PLACE, required=True)
             place = groups[group]
+            if command.default:
+                top.choices[group].members, top.choices[group].default = place.choices, command.path[1]
         sentence = f"{command.help[0].upper()}{command.help[1:]}."
-        leaf = place.add_parser(command.path[-1], help=command.help, description=sentence)
+        line = f"{command.help} (meant where no {PLACE} is named)" if command.default else command.help
+        leaf = place.add_parser(command.path[-1], help=line, description=sentence)
         command.configure(leaf)
         leaf.set_defaults(run=command.run, usage=leaf.error)
     return parser
@@ -108,6 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         setattr(sys, name, stream)
     signal.signal(signal.SIGTERM, _stop)
+    # What Pillow warns about are odd pictures that it reads all the same.
+    warnings.filterwarnings("ignore", module="PIL")
     try:
         commands = [command for application in applications() for command in application.commands]
         options = make_parser(commands).parse_args(arguments)

@@ -29,6 +29,12 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read ({reason}); give the path of a TOML recipe") from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
+    apply_overrides(recipe, overrides)
+    return recipe
+
+
+def apply_overrides(recipe: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Change a recipe as :func:`read_recipe` says. Raises InputError if there is no ``key=value``."""
     for override in overrides:
         name, equals, text = override.partition("=")
         *sections, key = name.strip().split(".")
@@ -43,7 +49,6 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
             place[key] = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             place[key] = text.strip()
-    return recipe
 
 
 def build(kind: type[C], values: dict[str, Any], where: str) -> C:

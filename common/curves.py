@@ -27,7 +27,9 @@ def draw_curves(records: Sequence[dict[str, Any]], path: Path, measure: str = "q
     epochs = [record for record in records if "averaged" not in record]
     _line(losses, epochs, "train_loss", "training", _BLUE)
     _line(losses, epochs, "loss", "validation", _ORANGE)
-    losses.set_ylabel("loss (nats a token)")
+    # What is learned from rewards has none of its own: there, the loss is minus the reward.
+    is_reward = any(record["train_loss"] < 0 for record in epochs)
+    losses.set_ylabel("minus the reward" if is_reward else "loss (nats a token)")
     _line(qualities, epochs, "quality", "each epoch", _GREEN)
     for record in records:
         if "averaged" in record:

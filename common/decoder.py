@@ -24,6 +24,10 @@ class DecoderConfig:
         memory_size: Size of each vector of the memory that attention reads; 0 turns attention off.
         heads: Number of attention heads.
         dropout: Share of activations zeroed while training.
+        recurrent_dropout: Share of the recurrent weights zeroed while training; see
+            :class:`~common.recurrence.Recurrence`.
+        embedding_dropout: Share of the vocabulary that is not read while training, each token
+            of it nowhere in a batch (Gal and Ghahramani, 2016, arXiv:1512.05287, section 4.2).
     """
 
     vocabulary_size: int
@@ -35,6 +39,8 @@ class DecoderConfig:
     memory_size: int = 0
     heads: int = 4
     dropout: float = 0.3
+    recurrent_dropout: float = 0.0
+    embedding_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("vocabulary_size", "embedding_size", "hidden_size", "layers", "heads"):
@@ -47,8 +53,9 @@ class DecoderConfig:
             raise ValueError(f"heads must divide the hidden size {self.hidden_size}, got {self.heads}")
         if self.cell not in CELLS:
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        for name in ("dropout", "recurrent_dropout", "embedding_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,17 @@ class DecoderState:
 
     hidden: tuple[Hidden, ...]
     memory: Memory | None = None
+
+    @classmethod
+    def unstack(cls, stacked: Tensor) -> "DecoderState":
+        """The state without memory whose :meth:`stack` that is."""
+        return cls(
+            tuple(tuple(part.unsqueeze(0).contiguous() for part in layer.unbind(0)) for layer in stacked)
+        )
+
+    def stack(self) -> Tensor:
+        """All but the memory in one tensor, (layers, parts, rows, hidden_size)."""
+        return torch.stack([torch.cat(layer) for layer in self.hidden])
 
     @property
     def rows(self) -> int:
@@ -108,7 +126,7 @@ class Decoder(nn.Module):
         self.embedding = nn.Embedding(config.vocabulary_size, config.embedding_size)
         nn.init.normal_(self.embedding.weight, std=config.embedding_size**-0.5)
         inputs = [config.embedding_size] + [size] * (config.layers - 1)
-        recurrences = [Recurrence(config.cell, each, size) for each in inputs]
+        recurrences = [Recurrence(config.cell, each, size, config.recurrent_dropout) for each in inputs]
         self.layers = nn.ModuleList(recurrences)
         self.norms = nn.ModuleList(nn.LayerNorm(size) for _ in range(config.layers))
         self.attention = Attention(size, config.memory_size, config.heads) if config.memory_size else None
@@ -134,14 +152,12 @@ class Decoder(nn.Module):
             raise ValueError("start needs a summary and a decoder with summary_size > 0; see start_empty")
         shape = len(summary), self.config.layers, self.states, self.config.hidden_size
         first = torch.tanh(self.bridge(summary)).view(shape)
-        hidden = tuple(
-            tuple(part.unsqueeze(0).contiguous() for part in layer.unbind(1)) for layer in first.unbind(1)
-        )
+        state = DecoderState.unstack(first.permute(1, 2, 0, 3))
         if self.attention is None:
-            return DecoderState(hidden)
+            return state
         if memory is None:
             raise ValueError("a decoder with attention needs a memory")
-        return DecoderState(hidden, self.attention.remember(memory, mask))
+        return DecoderState(state.hidden, self.attention.remember(memory, mask))
 
     def start_empty(self, batch: int) -> DecoderState:
         """The zero state of ``batch`` rows: nothing has been read yet."""
@@ -168,7 +184,7 @@ class Decoder(nn.Module):
             Features (rows, length, embedding_size), the new state, and the attention
             weights (rows, length, source_length) or None.
         """
-        vectors = self.dropout(self.embedding(tokens))
+        vectors = self.dropout(self._embedded(tokens))
         hidden: list[Hidden] = []
         weights = None
         for index, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
@@ -180,6 +196,14 @@ class Decoder(nn.Module):
                 vectors = vectors + found
             vectors = self.dropout(norm(vectors))
         return self.bottleneck(vectors), DecoderState(tuple(hidden), state.memory), weights
+
+    def _embedded(self, tokens: Tensor) -> Tensor:
+        """The tokens' vectors, zeros for those that this call does without."""
+        vectors: Tensor = self.embedding(tokens)
+        if not self.training or not self.config.embedding_dropout:
+            return vectors
+        ones = vectors.new_ones(self.config.vocabulary_size, 1)
+        return vectors * functional.dropout(ones, self.config.embedding_dropout)[tokens]
 
     def logits(self, features: Tensor) -> Tensor:
         """Unnormalised log-probabilities (..., vocabulary_size) of ``features`` (..., embedding_size)."""

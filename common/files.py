@@ -33,8 +33,17 @@ def read_lines(path: Path) -> Iterator[str]:
             or it cannot be read; later, if the gzip data are damaged or a line
             is not UTF-8.
     """
-    for line in _decoded_lines(path):
+    for line in read_ended_lines(path):
         yield line.removesuffix("\n").removesuffix("\r")
+
+
+def read_ended_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of `read_lines` with their endings."""
+    for number, line in enumerate(read_byte_lines(path), start=1):
+        try:
+            yield decode_line(line, number)
+        except InputError as error:
+            raise InputError(f"{path}, line {number}: {error}") from None
 
 
 def read_filled_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -48,7 +57,7 @@ def read_text(path: Path) -> str:
     Raises:
         InputError: As `read_lines`.
     """
-    return "".join(_decoded_lines(path))
+    return "".join(read_ended_lines(path))
 
 
 def read_json(path: Path) -> object:
@@ -102,14 +111,6 @@ def decode_line(line: bytes, number: int) -> str:
             f"convert the file first, for instance with: iconv -f LATIN1 -t UTF-8"
         ) from None
     return text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
-
-
-def _decoded_lines(path: Path) -> Iterator[str]:
-    for number, line in enumerate(read_byte_lines(path), start=1):
-        try:
-            yield decode_line(line, number)
-        except InputError as error:
-            raise InputError(f"{path}, line {number}: {error}") from None
 
 
 def _standard_input() -> BufferedReader:

@@ -1,108 +1,25 @@
 """Training a language model from a recipe."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 import torch
 from torch import Tensor
 
-from common.decoder import DecoderConfig
 from common.errors import InputError
-from common.language_model import LanguageModel, LanguageModelConfig, windows_of
-from common.model_directory import Storage
-from common.recurrence import Cell
+from common.language_model import LanguageModel
+from common.language_model_recipe import LanguageModelRecipe
 from common.sampling import Sampling
 from common.text import split_corpus
-from common.tokenizer import Kind, Tokenizer
-from common.training import Training, TrainingConfig, prepare
+from common.text_batches import TextBatches
+from common.training import Training, prepare
 from common.training_loop import train
 from common.validation import Validation
 
-
-@dataclass(frozen=True)
-class ModelSettings:
-    """The shape of the model to train.
-
-    Attributes:
-        tokens: What a token is: ``"character"``, ``"word"`` or ``"byte-pair"``.
-        vocabulary_size: Most tokens to keep; 0 for all that occur. Byte pairs need it.
-        minimum_count: Rarer words or characters are unknown to the model.
-        embedding_size: Size of a token's vector.
-        hidden_size: Size of each layer.
-        layers: Number of layers.
-        cell: ``"lstm"``, ``"gru"`` or ``"rnn"``.
-        dropout: Share of activations zeroed while training.
-        storage: How to keep the weights: ``"float32"``, ``"bfloat16"`` or ``"int8"``.
-    """
-
-    tokens: Kind = "character"
-    vocabulary_size: int = 0
-    minimum_count: int = 1
-    embedding_size: int = 128
-    hidden_size: int = 512
-    layers: int = 2
-    cell: Cell = "lstm"
-    dropout: float = 0.3
-    storage: Storage = "bfloat16"
-
-    def __post_init__(self) -> None:
-        self.language_model(1)  # so that a wrong shape is refused when the recipe is read
-
-    def tokenizer(self, text: str) -> Tokenizer:
-        """The tokenizer of what ``text`` is made of. Raises InputError as :meth:`Tokenizer.train` does."""
-        return Tokenizer.train(
-            self.tokens,
-            [text],
-            vocabulary_size=self.vocabulary_size or None,
-            minimum_count=self.minimum_count,
-        )
-
-    def language_model(self, vocabulary_size: int) -> LanguageModelConfig:
-        """The language model's full shape."""
-        return LanguageModelConfig(
-            DecoderConfig(
-                vocabulary_size=vocabulary_size,
-                embedding_size=self.embedding_size,
-                hidden_size=self.hidden_size,
-                layers=self.layers,
-                cell=self.cell,
-                dropout=self.dropout,
-            )
-        )
-
-
-@dataclass(frozen=True)
-class LanguageModelRecipe:
-    """All that determines a trained language model.
-
-    Attributes:
-        output: Directory for the checkpoint, ``metrics.jsonl`` and the best model, ``best``.
-        text: A plain text file.
-        validation_share: The last part of it is kept to measure on.
-        window: Tokens read in one piece in training.
-        windows_per_batch: How many of them at once.
-        prompt: What the samples shown in training start with.
-        model: Shape of the model.
-        training: How to train it.
-    """
-
-    output: Path
-    text: Path
-    validation_share: float = 0.1
-    window: int = 256
-    windows_per_batch: int = 32
-    prompt: str = "\n"
-    model: ModelSettings = field(default_factory=ModelSettings)
-    training: TrainingConfig = field(default_factory=lambda: TrainingConfig(label_smoothing=0.0))
-
-    def __post_init__(self) -> None:
-        if not 0 < self.validation_share < 1:
-            raise ValueError(f"validation_share must be between 0 and 1, got {self.validation_share}")
-        for name in ("window", "windows_per_batch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+_TEMPERATURES = (0.5, 0.8, 1.0)
+_STREAM = 1_000
+"""Fewest characters of validation text that are read from an empty state."""
 
 
 def train_language_model(
@@ -120,8 +37,8 @@ def train_language_model(
     workers, config = prepare(recipe.training), recipe.training
     learned, held_out = split_corpus(text, recipe.validation_share)
     tokenizer = recipe.model.tokenizer(learned)
-    ids = tokenizer.encode(learned)
-    if len(ids) < 2 * recipe.window or not held_out:
+    ids = torch.tensor(tokenizer.encode(learned))
+    if len(ids) < 2 * recipe.window * workers.count or not held_out:
         raise InputError(
             f"{recipe.text}: {len(ids)} tokens are too few to learn from in windows of {recipe.window}; "
             f"give more text or a smaller window"
@@ -131,10 +48,10 @@ def train_language_model(
     workers.only_first(report)(
         f"{len(ids):,} tokens, {len(tokenizer):,} different, {weights / 1e6:.1f} million weights"
     )
-    training = Training(model, config, config.epochs * len(_epoch(ids, recipe, 0)))
+    training = Training(model, config, config.epochs * len(_epoch(ids, recipe, workers.count, 0)))
     train(
         training,
-        lambda epoch: _epoch(ids, recipe, epoch),
+        lambda epoch: _epoch(ids, recipe, workers.count, epoch),
         recipe.output,
         validate=lambda: _validate(model, held_out, recipe.prompt),
         keep=lambda directory: model.save(directory, recipe.model.storage),
@@ -144,19 +61,27 @@ def train_language_model(
     return recipe.output / "best"
 
 
-def _epoch(ids: Sequence[int], recipe: LanguageModelRecipe, epoch: int) -> list[Tensor]:
-    """The batches of an epoch, each (windows, length)."""
-    random = Random(f"{recipe.training.seed}/{epoch}")
-    # Each epoch cuts elsewhere, so that no place is always the first of its window.
-    windows = windows_of(ids, recipe.window, random.randrange(recipe.window))
-    random.shuffle(windows)
-    size = recipe.windows_per_batch
-    return [torch.tensor(windows[start : start + size]) for start in range(0, len(windows), size)]
+def _epoch(ids: Tensor, recipe: LanguageModelRecipe, workers: int, epoch: int) -> TextBatches:
+    """The batches of an epoch; each cuts elsewhere, so that no place is always the first of its window."""
+    return TextBatches(
+        ids,
+        window=recipe.window,
+        streams=recipe.windows_per_batch,
+        workers=workers,
+        offset=Random(f"{recipe.training.seed}/{epoch}").randrange(len(ids)),
+    )
 
 
 def _validate(model: LanguageModel, text: str, prompt: str) -> Validation:
-    """Nats a character, whose negative is the quality, and a sample to read."""
-    score = model.measure(text, streams=16 if len(text) > 50_000 else 1)
-    figures = {"nats_per_character": score.nats_per_character, "perplexity": score.perplexity}
-    sample = model.generate(prompt, 200, Sampling(temperature=0.7))
-    return Validation(figures, -score.nats_per_character, (sample.text,), "-nats a character")
+    """Nats a character, whose negative is the quality, and samples to read."""
+    score = model.measure(text, streams=min(16, 1 + len(text) // _STREAM))
+    figures = {
+        "loss": score.nats / score.tokens,
+        "nats_per_character": score.nats_per_character,
+        "word_perplexity": score.word_perplexity,
+    }
+    samples = [
+        f"temperature {temperature}: {model.generate(prompt, 150, Sampling(temperature)).text}"
+        for temperature in _TEMPERATURES
+    ]
+    return Validation(figures, -score.nats_per_character, tuple(samples), "-nats a character")

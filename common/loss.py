@@ -35,6 +35,7 @@ def sequence_loss(
     padding: int,
     prompt_length: int = 1,
     label_smoothing: float = 0.0,
+    weights: Tensor | None = None,
 ) -> Loss:
     """Teacher forcing: read the target shifted by one and score each next token.
 
@@ -46,6 +47,7 @@ def sequence_loss(
         prompt_length: How many first tokens are given and so not scored.
         label_smoothing: Share of the target probability spread over the vocabulary
             (Szegedy et al., 2016, arXiv:1512.00567, section 7).
+        weights: What each target counts in the objective, (rows,), possibly below 0; 1 without.
 
     Raises:
         ValueError: ``prompt_length`` is less than 1: nothing predicts the first token.
@@ -57,14 +59,24 @@ def sequence_loss(
     real[:, : prompt_length - 1] = False
     # The output layer is most of the work: it is not spent on padding.
     smoothed, nats = linear_cross_entropy(
-        features[real], decoder.embedding.weight, decoder.bias, tokens[:, 1:][real], label_smoothing
+        features[real],
+        decoder.embedding.weight,
+        decoder.bias,
+        tokens[:, 1:][real],
+        label_smoothing,
+        None if weights is None else weights.unsqueeze(1).expand(real.shape)[real],
     )
     count = int(real.sum())
     return Loss(smoothed / max(count, 1), float(nats), count)
 
 
 def linear_cross_entropy(
-    features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, label_smoothing: float = 0.0
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    label_smoothing: float = 0.0,
+    row_weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Cross-entropy of ``softmax(features @ weight.T + bias)``, without keeping the logits.
 
@@ -78,15 +90,16 @@ def linear_cross_entropy(
         bias: (vocabulary_size,).
         targets: int64 (rows,).
         label_smoothing: Share of the target probability spread over the vocabulary.
+        row_weights: What to multiply the smoothed loss of each row with, (rows,), without gradient.
 
     Returns:
         Two sums over the rows: the smoothed loss, which has a gradient, and the negative
-        log-probabilities of the targets in nats, which has none.
+        log-probabilities of the targets in nats, which has none and no weights.
     """
     # Asked here: within an autograd function gradients are always off.
     needed = torch.is_grad_enabled() and any(each.requires_grad for each in (features, weight, bias))
     result: tuple[Tensor, Tensor] = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
-        features, weight, bias, targets, label_smoothing, needed
+        features, weight, bias, targets, label_smoothing, row_weights, needed
     )
     return result
 
@@ -100,10 +113,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
         bias: Tensor,
         targets: Tensor,
         smoothing: float,
+        row_weights: Tensor | None,
         needed: bool,
     ) -> tuple[Tensor, Tensor]:
         with torch.autocast(features.device.type, enabled=False):
-            smoothed, nats, gradients = _forward(features, weight, bias, targets, smoothing, needed)
+            smoothed, nats, gradients = _forward(
+                features, weight, bias, targets, smoothing, row_weights, needed
+            )
         context.save_for_backward(*gradients)
         context.mark_non_differentiable(nats)
         return smoothed, nats
@@ -112,11 +128,17 @@ class _LinearCrossEntropy(torch.autograd.Function):
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         by_features, by_weight, by_bias = context.saved_tensors
         scale = gradients[0]
-        return by_features * scale, by_weight * scale, by_bias * scale, None, None, None
+        return by_features * scale, by_weight * scale, by_bias * scale, None, None, None, None
 
 
 def _forward(
-    features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float, needed: bool
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    smoothing: float,
+    row_weights: Tensor | None,
+    needed: bool,
 ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
     """Both sums, and the gradients of the smoothed one, empty unless needed."""
     cast = weight.to(features.dtype)
@@ -129,14 +151,17 @@ def _forward(
         chosen = targets[start : start + _ROWS].unsqueeze(1)
         logits = (rows @ cast.T).float().add_(bias)
         normaliser = logits.logsumexp(1, keepdim=True)
-        loss = (normaliser - logits.gather(1, chosen)).sum()
-        nats += loss
-        smoothed += (1 - smoothing) * loss
+        loss = normaliser - logits.gather(1, chosen)
+        nats += loss.sum()
         if smoothing:
-            smoothed += smoothing * (normaliser.sum() - logits.mean(1).sum())
+            loss = (1 - smoothing) * loss + smoothing * (normaliser - logits.mean(1, keepdim=True))
+        counted = None if row_weights is None else row_weights[start : start + _ROWS].unsqueeze(1)
+        smoothed += (loss if counted is None else loss * counted).sum()
         if needed:
             error = logits.sub_(normaliser).exp_().sub_(smoothing / logits.size(1))
             error.scatter_add_(1, chosen, error.new_full(chosen.shape, smoothing - 1))
+            if counted is not None:
+                error *= counted
             by_bias += error.sum(0)
             error = error.to(features.dtype)
             by_features[start : start + _ROWS] = error @ cast

@@ -1,4 +1,4 @@
-"""Scores of captions and text, and sacreBLEU's in our words; each says how it was made."""
+"""What captions are scored with, and sacreBLEU's scores in our words; each says how it was made."""
 
 import math
 import re
@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sacrebleu.metrics.base import Metric
-from sacrebleu.metrics.bleu import BLEU
 
 ORDERS = (1, 2, 3, 4)  # lengths of n-grams in BLEU and CIDEr-D
 SIGMA = 6.0  # words; width of CIDEr-D's length penalty
+BETA = 1.2  # how much more recall counts than precision in ROUGE-L
 
 # The Penn Treebank's way to cut "dog's" into "dog 's" and "don't" into "do n't".
 CLITIC = r"(?:n't|'(?:s|m|d|re|ve|ll))\b"
@@ -39,89 +42,10 @@ class Score:
         interval = " [{:#.4g}, {:#.4g}]".format(*self.interval) if self.interval else ""
         return f"{self.name} {self.value:#.4g}{interval} ({self.signature})"
 
-
-@dataclass(frozen=True)
-class CaptionScores:
-    """Scores of a set of captions.
-
-    ``bleu`` holds BLEU-1 to BLEU-4 and ``sacrebleu`` goes from 0 to 100,
-    ``cider_d`` from 0 to 10. ``distinct_captions`` and ``distinct_words``
-    count different results among the ``captions``, after ``caption_words``.
-    """
-
-    bleu: tuple[Score, ...]
-    cider_d: Score
-    sacrebleu: Score
-    captions: int
-    distinct_captions: int
-    distinct_words: int
-
-    def __str__(self) -> str:
-        captions = f"{self.distinct_captions} distinct captions of {self.captions}"
-        diversity = f"{captions}, {self.distinct_words} distinct words"
-        return "\n".join(map(str, [*self.bleu, self.cider_d, self.sacrebleu, diversity]))
-
-
-@dataclass(frozen=True)
-class TextScore:
-    """How well a language model predicts a text.
-
-    ``nats`` is the summed negative natural log-probability of all ``tokens``;
-    ``characters`` counts the code points that they stand for.
-    """
-
-    nats: float
-    tokens: int
-    characters: int
-
-    def __post_init__(self) -> None:
-        if self.tokens < 1 or self.characters < 1:
-            raise ValueError(f"tokens and characters must be positive, got {self.tokens}, {self.characters}")
-
-    @property
-    def nats_per_character(self) -> float:
-        """Comparable between tokenizers, unlike perplexity."""
-        return self.nats / self.characters
-
-    @property
-    def bits_per_character(self) -> float:
-        """Nats per character divided by ln 2."""
-        return self.nats_per_character / math.log(2)
-
-    @property
-    def perplexity(self) -> float:
-        """Exponential of the nats per token."""
-        return math.exp(self.nats / self.tokens)
-
-    def __str__(self) -> str:
-        character = f"{self.nats_per_character:.4f} nats, {self.bits_per_character:.4f} bits a character"
-        return f"{character}; perplexity {self.perplexity:.2f} a token"
-
-
-def caption_scores(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> CaptionScores:
-    """Score captions as coco-caption does, and with sacreBLEU as they stand.
-
-    ``references`` holds, for each picture, the list of its captions by people.
-    Raises ValueError if there is nothing to score, lengths differ, or a list is empty.
-    """
-    check_pairs(hypotheses, references)
-    words = [caption_words(hypothesis) for hypothesis in hypotheses]
-    reference_words = [[caption_words(reference) for reference in group] for group in references]
-    counts = {len(group) for group in references}
-    signature = f"nrefs:{counts.pop() if len(counts) == 1 else 'var'}|case:lower|punctuation:stripped"
-    bleu = corpus_bleu(words, reference_words)
-    cider = cider_d(words, reference_words)
-    return CaptionScores(
-        bleu=tuple(
-            Score(f"BLEU-{order}", value, f"{signature}|length:closest|smooth:none")
-            for order, value in zip(ORDERS, bleu, strict=True)
-        ),
-        cider_d=Score("CIDEr-D", sum(cider) / len(cider), f"{signature}|n:4|sigma:6|df:references"),
-        sacrebleu=sacrebleu_score(BLEU(force=True), "sacreBLEU", hypotheses, references),
-        captions=len(words),
-        distinct_captions=len(set(map(tuple, words))),
-        distinct_words=len({word for caption in words for word in caption}),
-    )
+    def as_record(self) -> dict[str, Any]:
+        """For JSON, without the name."""
+        interval = {"interval": self.interval} if self.interval else {}
+        return {"score": self.value, "signature": self.signature, **interval}
 
 
 def caption_words(text: str) -> list[str]:
@@ -142,47 +66,112 @@ def corpus_bleu(hypotheses: Sequence[Words], references: Sequence[Sequence[Words
 
     Source: Papineni et al., 2002, doi:10.3115/1073083.1073135.
     """
-    matches, totals = Counter[int](), Counter[int]()
-    length = closest_length = 0
+    counts = bleu_counts(hypotheses, references)
+    return tuple(bleu_of_counts(counts.sum(axis=0, keepdims=True))[0].tolist())
+
+
+def bleu_counts(hypotheses: Sequence[Words], references: Sequence[Sequence[Words]]) -> NDArray[np.float64]:
+    """What adds up to the BLEU of all items, for `bleu_of_counts`, (items, 10).
+
+    The n-grams of 1 to 4 words, those of them that a reference has too, the words, and
+    the words of the reference that is closest in length.
+    """
+    rows = []
     for hypothesis, group in zip(hypotheses, references, strict=True):
         most = Counter[Ngram]()
         for reference in group:
             most |= _ngrams(reference)
+        matches = Counter[int]()
         for ngram, count in _ngrams(hypothesis).items():
-            totals[len(ngram)] += count
             matches[len(ngram)] += min(count, most[ngram])
-        length += len(hypothesis)
-        closest_length += min((abs(len(words) - len(hypothesis)), len(words)) for words in group)[1]
-    if not length:
-        return (0.0,) * len(ORDERS)
-    penalty = min(1.0, math.exp(1 - closest_length / length))
-    precisions = [matches[order] / totals[order] if totals[order] else 0.0 for order in ORDERS]
-    return tuple(100 * penalty * math.prod(precisions[:order]) ** (1 / order) for order in ORDERS)
+        length = len(hypothesis)
+        closest = min((abs(len(words) - length), len(words)) for words in group)[1]
+        totals = [max(0, length - order + 1) for order in ORDERS]
+        rows.append([*totals, *(matches[order] for order in ORDERS), length, closest])
+    return np.array(rows, dtype=np.float64)
+
+
+def bleu_of_counts(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """BLEU-1 to BLEU-4 of sets of items, (sets, 4), of their added counts, (sets, 10)."""
+    totals, matches, length, closest = np.split(counts, (4, 8, 9), axis=1)
+    penalty = np.exp(np.minimum(0.0, 1 - closest / np.maximum(length, 1)))
+    precisions = matches / np.maximum(totals, 1)
+    means = np.cumprod(precisions, axis=1) ** (1 / np.array(ORDERS))
+    return np.asarray(100 * penalty * means)
 
 
 def cider_d(hypotheses: Sequence[Words], references: Sequence[Sequence[Words]]) -> list[float]:
     """CIDEr-D of each item, from 0 to 10; their mean is the score of the set.
 
-    Takes words like ``corpus_bleu``. An n-gram weighs its count times log(items
-    / items whose references hold it): scores depend on the set, and a single item scores 0.
+    Takes words like ``corpus_bleu``. Scores depend on the set, and a single item scores 0; see
+    :class:`CiderD`.
+    """
+    scorer = CiderD(references)
+    pairs = zip(hypotheses, references, strict=True)
+    return [score for hypothesis, group in pairs for score in scorer.scores([hypothesis], group)]
+
+
+class CiderD:
+    """CIDEr-D with given document frequencies.
+
+    An n-gram weighs its count times log(items / items whose references hold it).
 
     Source: Vedantam et al., 2015, arXiv:1411.5726, section 5, with coco-caption's factor of 10.
     """
-    counted = [[_ngrams(reference) for reference in group] for group in references]
-    holding = Counter(ngram for group in counted for ngram in set[Ngram]().union(*group))
 
-    def weighed(counts: Counter[Ngram]) -> dict[Ngram, float]:
-        return {ngram: tf * math.log(len(counted) / max(1, holding[ngram])) for ngram, tf in counts.items()}
+    def __init__(self, references: Sequence[Sequence[Words]]) -> None:
+        """Count in how many items of ``references`` each n-gram is."""
+        self.items = len(references)
+        self.holding = Counter(
+            ngram for group in references for ngram in set[Ngram]().union(*map(_ngrams, group))
+        )
 
+    def scores(self, hypotheses: Sequence[Words], references: Sequence[Words]) -> list[float]:
+        """Of several hypotheses for one item, from 0 to 10."""
+        weights = [self._weights(reference) for reference in references]
+        scores = []
+        for hypothesis in hypotheses:
+            found = self._weights(hypothesis)
+            total = 0.0
+            for reference, wanted in zip(references, weights, strict=True):
+                penalty = math.exp(-((len(hypothesis) - len(reference)) ** 2) / (2 * SIGMA**2))
+                total += penalty * _clipped_cosine(found, wanted)
+            scores.append(10 * total / len(references))
+        return scores
+
+    def _weights(self, words: Words) -> dict[Ngram, float]:
+        counts = _ngrams(words)
+        return {ngram: n * math.log(self.items / max(1, self.holding[ngram])) for ngram, n in counts.items()}
+
+
+def rouge_l(hypotheses: Sequence[Words], references: Sequence[Sequence[Words]]) -> list[float]:
+    """ROUGE-L of each item, from 0 to 100; their mean is the score of the set.
+
+    Takes words like ``corpus_bleu``. The longest common subsequence with a reference gives
+    precision and recall; as in coco-caption, the best of each counts, of whichever reference.
+
+    Source: Lin, 2004, aclanthology.org/W04-1013, section 3, with coco-caption's beta of 1.2.
+    """
     scores = []
-    for hypothesis, group, group_counts in zip(hypotheses, references, counted, strict=True):
-        weights = weighed(_ngrams(hypothesis))
-        total = 0.0
-        for reference, counts in zip(group, group_counts, strict=True):
-            penalty = math.exp(-((len(hypothesis) - len(reference)) ** 2) / (2 * SIGMA**2))
-            total += penalty * _clipped_cosine(weights, weighed(counts))
-        scores.append(10 * total / len(group))
+    for hypothesis, group in zip(hypotheses, references, strict=True):
+        common = [_common_subsequence(hypothesis, words) for words in group]
+        precision = max(common) / max(1, len(hypothesis))
+        recall = max(length / max(1, len(words)) for length, words in zip(common, group, strict=True))
+        weighed = recall + BETA**2 * precision
+        scores.append(100 * (1 + BETA**2) * precision * recall / weighed if weighed else 0.0)
     return scores
+
+
+def _common_subsequence(first: Words, second: Words) -> int:
+    """The length of the longest common subsequence."""
+    lengths = [0] * (len(second) + 1)  # with the beginnings of ``second``, for ever more of ``first``
+    for word in first:
+        before = 0
+        for place, other in enumerate(second, start=1):
+            above = lengths[place]
+            lengths[place] = before + 1 if word == other else max(above, lengths[place - 1])
+            before = above
+    return lengths[-1]
 
 
 def _clipped_cosine(hypothesis: dict[Ngram, float], reference: dict[Ngram, float]) -> float:

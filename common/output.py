@@ -45,7 +45,7 @@ def part_of(path: Path | None) -> Path | None:
 
 
 @contextmanager
-def open_output(path: Path | None, *, resumable: bool = False) -> Iterator[TextIO]:
+def open_output(path: Path | None, *, resumable: bool = False, option: str = "--output") -> Iterator[TextIO]:
     """A text file to write results to; ``path`` gets its name only when the context ends well.
 
     A file named ``.gz`` is compressed then. After an error nothing is left of what was
@@ -53,14 +53,14 @@ def open_output(path: Path | None, *, resumable: bool = False) -> Iterator[TextI
     read too, and writing goes on after what it holds already.
 
     Raises:
-        InputError: The file cannot be written.
+        InputError: The file cannot be written; the message names the ``option`` that gave it.
     """
     if path is None:
         yield sys.stdout
         return
     try:
         if path.is_dir():
-            raise InputError(f"{path}: is a folder; name a file in it as --output")
+            raise InputError(f"{path}: is a folder; name a file in it as {option}")
         part = part_of(path)
         mode: Literal["a+", "w"] = "a+" if part and resumable else "w"
         try:
@@ -73,7 +73,7 @@ def open_output(path: Path | None, *, resumable: bool = False) -> Iterator[TextI
             if part and not (resumable and os.path.exists(part) and part.stat().st_size):
                 part.unlink(missing_ok=True)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another --output") from error
+        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another {option}") from error
 
 
 def _complete(part: Path, *, packed: bool) -> None:

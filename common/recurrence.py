@@ -4,6 +4,8 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
 
 Cell = Literal["lstm", "gru", "rnn"]
 CELLS: tuple[Cell, ...] = get_args(Cell)
@@ -17,11 +19,17 @@ class Recurrence(nn.Module):
     PyTorch's own layers do the work; this class only gives the three the same
     shape of state, so that nothing else has to know which cell is inside.
 
+    While training, ``recurrent_dropout`` is the share of the weights from one position's
+    output to the next that a call does without, the same at all positions (DropConnect on the
+    hidden-to-hidden matrix, Merity et al., 2018, arXiv:1708.02182, section 2). As only a
+    matrix is changed, and once a call, PyTorch's fast kernels go on to do the work.
+
     Sources: Elman, 1990; Hochreiter and Schmidhuber, 1997; Cho et al., 2014, arXiv:1406.1078.
     """
 
-    def __init__(self, cell: Cell, input_size: int, hidden_size: int) -> None:
+    def __init__(self, cell: Cell, input_size: int, hidden_size: int, recurrent_dropout: float = 0.0) -> None:
         super().__init__()
+        self.recurrent_dropout = recurrent_dropout
         kinds: dict[Cell, type[nn.LSTM | nn.GRU | nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
         self.layer = kinds[cell](input_size, hidden_size, batch_first=True)
         self.states = 2 if cell == "lstm" else 1
@@ -40,11 +48,13 @@ class Recurrence(nn.Module):
         if hidden is not None:
             # The fast kernels want one type throughout, and under autocast inputs arrive in it.
             hidden = tuple(part.to(inputs.dtype).contiguous() for part in hidden)
-        if self.states == 2:
-            outputs, (h, c) = self.layer(inputs, hidden)
-            return outputs, (h, c)
-        outputs, h = self.layer(inputs, None if hidden is None else hidden[0])
-        return outputs, (h,)
+        state = hidden if hidden is None or self.states == 2 else hidden[0]
+        if self.training and self.recurrent_dropout:
+            weights = functional.dropout(self.layer.get_parameter("weight_hh_l0"), self.recurrent_dropout)
+            outputs, after = functional_call(self.layer, {"weight_hh_l0": weights}, (inputs, state))
+        else:
+            outputs, after = self.layer(inputs, state)
+        return outputs, after if self.states == 2 else (after,)
 
 
 class SequenceDropout(nn.Module):

@@ -1,7 +1,7 @@
 """What captioning, translating and generating return."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.search import Hypothesis
 from common.tokenizer import Tokenizer
@@ -18,6 +18,7 @@ class Result:
         log_probabilities: Natural log-probability of each of ``tokens``.
         alternatives: The other texts, if more than one was asked for, best first.
         language: Of what was translated, if it had to be found out.
+        ids: Of each of ``tokens``.
     """
 
     text: str
@@ -26,6 +27,7 @@ class Result:
     log_probabilities: tuple[float, ...] = ()
     alternatives: tuple["Result", ...] = ()
     language: str = ""
+    ids: tuple[int, ...] = ()
 
 
 def make_result(hypotheses: Sequence[Hypothesis], tokenizer: Tokenizer, prompt: Sequence[int] = ()) -> Result:
@@ -34,11 +36,11 @@ def make_result(hypotheses: Sequence[Hypothesis], tokenizer: Tokenizer, prompt: 
     Their texts begin with that of ``prompt``, the tokens that the hypotheses continue; their scores do not.
     """
     first, *others = (_one(hypothesis, tokenizer, prompt) for hypothesis in hypotheses)
-    return Result(first.text, first.score, first.tokens, first.log_probabilities, tuple(others))
+    return replace(first, alternatives=tuple(others))
 
 
 def _one(hypothesis: Hypothesis, tokenizer: Tokenizer, prompt: Sequence[int]) -> Result:
-    pieces = tokenizer.pieces([*hypothesis.tokens, *[tokenizer.EOS] * hypothesis.finished])
+    ids = (*hypothesis.tokens, *[tokenizer.EOS] * hypothesis.finished)
     # Decoded together: whether a space stands before a word depends on whether something else does.
     text = tokenizer.decode([*prompt, *hypothesis.tokens])
-    return Result(text, hypothesis.score, tuple(pieces), hypothesis.log_probabilities)
+    return Result(text, hypothesis.score, tuple(tokenizer.pieces(ids)), hypothesis.log_probabilities, ids=ids)

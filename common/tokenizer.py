@@ -148,8 +148,7 @@ class Tokenizer:
         """A readable piece of text for each id, to set beside attention or probabilities.
 
         Special tokens keep their names, and a byte that is no whole character
-        reads ``<0xF0>``. Joined, the pieces of other text are that text
-        (byte pairs: with one space before it).
+        reads ``<0xF0>``. Joined, the pieces of other text are that text (byte pairs: after a space).
         """
         tokens = [str(self._inner.id_to_token(id_)) for id_ in ids]
         if self.kind != "byte-pair":
@@ -157,11 +156,14 @@ class Tokenizer:
         byte_of = _byte_of_symbol()
         return [token if token in self._special else _readable(token, byte_of) for token in tokens]
 
+    def spans(self, text: str) -> list[tuple[int, tuple[int, int]]]:
+        """Ids of one text as ``encode`` gives them, each with where it begins and ends in it."""
+        (encoding,) = self._inner.encode_batch(_checked([text]))
+        return list(zip(encoding.ids, encoding.offsets, strict=True))
+
     def unknown(self, text: str) -> list[str]:
         """Distinct parts of the text that the vocabulary lacks, in order; none ever for byte pairs."""
-        (encoding,) = self._inner.encode_batch(_checked([text]))
-        spans = zip(encoding.ids, encoding.offsets, strict=True)
-        parts = (text[start:end] for id_, (start, end) in spans if id_ == UNK)
+        parts = (text[start:end] for id_, (start, end) in self.spans(text) if id_ == UNK)
         return list(dict.fromkeys(part.strip() or part for part in parts))
 
 

@@ -8,11 +8,11 @@
 - Table: CSV or TSV whose header names ``image`` and ``caption``, or a TSV of just
   these two columns without a header.
 - JSONL: ``{"image": "a.jpg", "caption": "..."}`` or ``"captions": ["...", "..."]``.
+- Folder: ``a.txt`` beside ``a.jpg``, each line a caption.
 
-`read_captions` tells them apart. The reader of a format yields (image name,
-caption) pairs in the order of the file. A file may be compressed with gzip.
-Captions come as they were written; `data.tidy.tidy_caption` makes tokenised ones
-read like prose.
+`read_captions` tells them apart. The reader of a format yields (image name, caption) pairs in
+the order of the file, which may be compressed with gzip. Captions come as they were written;
+`data.tidy.tidy_caption` makes tokenised ones read like prose.
 """
 
 import csv
@@ -24,10 +24,11 @@ from typing import Literal, TypeVar
 
 from common.errors import InputError
 from common.files import read_filled_lines, read_json, read_lines
+from data.captioned_folder import read_captioned_folder
 from data.records import CaptionedImage
 
 _TOKEN_LINE = re.compile(r"(?P<name>[^\t]+)#\d+\t(?P<caption>[^\t]*)")
-_KNOWN = "a Flickr8k token file, COCO or Karpathy JSON, or CSV, TSV or JSONL with image and caption"
+_KNOWN = "a Flickr8k token file, COCO or Karpathy JSON, CSV, TSV, JSONL, or a folder of images and .txt files"
 _Kind = TypeVar("_Kind")
 
 
@@ -42,7 +43,7 @@ def read_captions(
     """Read the captions of photographs from a file of any supported format.
 
     Args:
-        references: The file of captions.
+        references: The file of captions, or the folder of images and texts.
         images: The folder that the names of images are relative to. Whether the
             images exist is not looked at; see `missing_images`.
         names: A file with one image name a line: only these images, in this
@@ -179,8 +180,10 @@ def read_karpathy(path: Path, split: str | None = None) -> Iterator[tuple[str, s
 def read_named_captions(path: Path, split: str | None = None) -> Iterator[tuple[str, str]]:
     """Return what the file's reader yields, chosen by its name and, if that is not enough, its first line."""
     suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
-    first = next((line for _, line in read_filled_lines(path)), "")
-    if suffix == ".json":
+    first = "" if path.is_dir() else next((line for _, line in read_filled_lines(path)), "")
+    if path.is_dir():
+        reader = read_captioned_folder(path)
+    elif suffix == ".json":
         if isinstance(document := read_json(path), dict) and "annotations" not in document:
             return read_karpathy(path, split)
         reader = read_coco(path)

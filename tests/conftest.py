@@ -3,11 +3,13 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,65 @@ def assert_same_run() -> Callable[[Path, Path], None]:
         assert progress[0] == progress[1]
         for name in ("metrics.jsonl", "best/model.safetensors", "best/config.json", "best/tokenizer.json"):
             assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+    return check
+
+
+class ParsedPage(HTMLParser):
+    """What a page consists of: its elements, which must be closed in turn, their attributes, its texts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.names: list[str] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.attributes += attributes
+        if tag not in ("meta", "input", "br", "wbr", "img"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.attributes += attributes
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts)
+
+
+@pytest.fixture(scope="session")
+def parse() -> type[ParsedPage]:
+    """Take a page of HTML apart."""
+    return ParsedPage
+
+
+@pytest.fixture(scope="session")
+def assert_alone() -> Callable[[str], None]:
+    """Check that a page names no address of anything but data within itself."""
+
+    def check(page: str) -> None:
+        parsed = ParsedPage(page)
+        assert not {"link", "iframe", "object", "base", "form"} & set(parsed.names)
+        assert not {"href", "action", "srcset", "xlink:href"} & {name for name, _ in parsed.attributes}
+        assert all((value or "").startswith("data:") for name, value in parsed.attributes if name == "src")
+        assert not re.search(
+            r"https?:|//\w+\.|@import|url\(|fetch\(|XMLHttpRequest|WebSocket|import\(",
+            re.sub(r'src="data:[^"]*"', "", page),
+        )
+        assert "prefers-color-scheme: dark" in page
+        assert 'name="viewport"' in page
 
     return check
 

@@ -141,8 +141,8 @@ def test_there_are_no_other_folders_of_code():
 
 def documented_calls():
     """The calls of `inwords` in the code blocks of the documents, continued lines joined."""
-    for name in ("README.md", "CONTRIBUTING.md"):
-        text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))):
+        text = path.read_text(encoding="utf-8").replace("\\\n", " ")
         for block in re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
             yield from re.findall(r"^(?:\$ )?(inwords .*)", block, re.MULTILINE)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from common.loops import is_loop
 from common.result import Result
 from common.sampling import Sampling
 from common.search import Beam
@@ -106,18 +107,6 @@ def _badness(translator: Translator, result: Result, sentence: Sentence) -> int:
     if not written.strip():
         return 2
     return 0 if read.is_intact(written) else 1
-
-
-def is_loop(tokens: Sequence[object]) -> bool:
-    """Whether some tokens come at least three times in a row, or a single one four times."""
-    for period in range(1, len(tokens) // 3 + 1):
-        times = 3 if period > 1 else 4
-        same = 0
-        for place in range(period, len(tokens)):
-            same = same + 1 if tokens[place] == tokens[place - period] else 0
-            if same >= period * (times - 1):
-                return True
-    return False
 
 
 def _careful(how: Decoding) -> Decoding:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from common.bulk import Item
 from common.decoding import add_constraints, add_decoding, describe
 from common.errors import InputError
-from common.flags import signature
+from common.flags import changed_flags, signature
 from common.output import open_output, texts_of
 from translation.flags import BUILT_IN, add_coverage, add_languages, chosen_decoding
 from translation.lines import translate_items
@@ -106,22 +105,12 @@ def _check(options: argparse.Namespace) -> None:
         options.usage("--moses cuts into words by the rules of a language: give it as --to")
     if options.hypotheses:
         given = [f"--{name}" for name in ("model", "output") if getattr(options, name)]
-        if useless := [*given, *_given(options, _add_search, add_constraints, add_coverage)]:
+        if useless := [*given, *changed_flags(options, _add_search, add_constraints, add_coverage)]:
             options.usage(f"{useless[0]} has no effect with --hypotheses: nothing is translated")
         return
     needed = {"--source": options.source_file, "--from": options.source, "--to": options.target}
     if missing := [flag for flag, value in needed.items() if not value]:
         options.usage(f"to translate, give {', '.join(missing)}; to score a file, --hypotheses")
-
-
-def _given(options: argparse.Namespace, *adders: Callable[[argparse.ArgumentParser], None]) -> dict[str, Any]:
-    """The flags, of those that ``adders`` add, whose values are not the usual ones, and these values."""
-    probe = argparse.ArgumentParser()
-    for add in adders:
-        add(probe)
-    usual, values = vars(probe.parse_args([])), vars(options)
-    names = {flag: flag[2:].replace("-", "_") for flag in re.findall(r"--[a-z-]+", probe.format_usage())}
-    return {flag: values[name] for flag, name in names.items() if values.get(name) != usual.get(name)}
 
 
 def _read_aligned(paths: Sequence[Path]) -> dict[Path, list[str]]:
@@ -167,7 +156,9 @@ def _translate(
         written += texts_of(result, 1)
         if file:
             print(written[-1], file=file)
-    more = [f"{flag[2:]}:{value}" for flag, value in _given(options, add_constraints, add_coverage).items()]
+    more = [
+        f"{flag[2:]}:{value}" for flag, value in changed_flags(options, add_constraints, add_coverage).items()
+    ]
     decoding = "|".join([describe(how.strategy), *more])
     made = {"decoding": decoding, "model": signature(options.model or BUILT_IN)}
     return written, made
@@ -182,10 +173,10 @@ def _can_read(translator: Translator, evaluation: Evaluation, place: int) -> boo
 
 def _explanations(options: argparse.Namespace, evaluation: Evaluation) -> dict[int, str]:
     """What the model looked at in the sentences that the report shows; nothing for translations in a file."""
+    from common.report import worst_and_best
     from translation.explaining import explain_sentences
-    from translation.explanation import explanation_html
+    from translation.explanation_page import explanation_html
     from translation.model import Translator
-    from translation.report import worst_and_best
     from translation.scores import sentence_chrf
 
     translator = None if options.hypotheses else Translator.load(options.model)
@@ -209,8 +200,9 @@ def _evaluate(
     made: dict[str, Any],
 ) -> Evaluation:
     """Score the hypotheses; ``made`` says how they were made."""
+    from common.significance import SAMPLES
     from translation.evaluation import Evaluation
-    from translation.scores import SAMPLES, compare, translation_scores
+    from translation.scores import compare, translation_scores
 
     moses = options.target if options.moses else None
     references = list(zip(*(texts[path] for path in options.reference), strict=True))

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from translation.scores import Comparison, TranslationScores
+from common.significance import Comparison
+from translation.scores import TranslationScores
 
 
 @dataclass(frozen=True)
@@ -43,20 +44,7 @@ class Evaluation:
     def as_json(self) -> str:
         """One document with every figure, its signature and how it was made."""
         document = dict(self.made)
-        document["scores"] = {
-            score.name: {"score": score.value, "signature": score.signature}
-            | ({"interval": score.interval} if score.interval else {})
-            for score in self.scores.all
-        }
+        document["scores"] = {score.name: score.as_record() for score in self.scores.all}
         if self.comparisons:
-            document["comparison"] = {
-                each.name: {
-                    "score": each.value,
-                    "other": each.other,
-                    "p_value": each.p_value,
-                    "verdict": each.verdict,
-                    "signature": each.signature,
-                }
-                for each in self.comparisons
-            }
+            document["comparison"] = {each.name: each.as_record() for each in self.comparisons}
         return json.dumps(document, ensure_ascii=False, indent=2)

@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from common.choices import choices_of
 from common.errors import InputError
 from translation.careful import Sentence, readable, translate_prepared
 from translation.decoding import Decoding
 from translation.explanation import Explanation
-from translation.reading import Reading, read_translations
+from translation.reading import read_translations
 from translation.texts import split_texts
 
 if TYPE_CHECKING:
-    from common.tokenizer import Tokenizer
     from translation.model import Translator
-
-_RIVALS = 3
-"""Tokens nearly written that are shown for each that was."""
 
 
 def explain_texts(
@@ -43,16 +40,13 @@ def explain_texts(
 
 def _put_back(explanation: Explanation, sentence: Sentence) -> Explanation:
     """Show what was carried over in place of the placeholders that the model read and wrote."""
+    choices = explanation.choices
     rivals = (
         zip(sentence.shown(piece for piece, _ in each), (value for _, value in each), strict=True)
-        for each in explanation.rivals
+        for each in choices.rivals
     )
-    return replace(
-        explanation,
-        source=sentence.shown(explanation.source),
-        target=sentence.shown(explanation.target),
-        rivals=tuple(map(tuple, rivals)),
-    )
+    shown = replace(choices, pieces=sentence.shown(choices.pieces), rivals=tuple(map(tuple, rivals)))
+    return replace(explanation, source=sentence.shown(explanation.source), choices=shown)
 
 
 def explain_sentences(
@@ -63,33 +57,11 @@ def explain_sentences(
     Raises:
         InputError: A sentence is too long, or the model has no attention.
     """
-    tokenizer, explanations = translator.tokenizer, list[Explanation]()
-    for reading in read_translations(translator, sources, translations, languages[1], keep_logits=True):
-        if reading.attention is None:
-            raise InputError("this model has no attention: there is nothing to see; take one that has")
-        explanations.append(
-            Explanation(
-                tuple(tokenizer.pieces(reading.source_ids)),
-                tuple(tokenizer.pieces(reading.target_ids)),
-                tuple(map(tuple, reading.attention.tolist())),
-                tuple(reading.log_probabilities.exp().tolist()),
-                _rivals(reading, tokenizer),
-                *languages,
-            )
-        )
-    return explanations
-
-
-def _rivals(reading: Reading, tokenizer: Tokenizer) -> tuple[tuple[tuple[str, float], ...], ...]:
-    """For each token written the likeliest others, readable, and their probabilities."""
-    assert reading.logits is not None
-    best = reading.logits.softmax(-1).topk(min(_RIVALS + 1, reading.logits.size(-1)))
-    tokens, values = best.indices.tolist(), best.values.tolist()
-    return tuple(
-        tuple(
-            (tokenizer.pieces([token])[0], value)
-            for token, value in zip(row, probabilities, strict=True)
-            if token != chosen
-        )[:_RIVALS]
-        for chosen, row, probabilities in zip(reading.target_ids, tokens, values, strict=True)
-    )
+    if translator.decoder.attention is None:
+        raise InputError("this model has no attention: there is nothing to see; take one that has")
+    tokenizer = translator.tokenizer
+    readings = read_translations(translator, sources, translations, languages[1], keep_logits=True)
+    return [
+        Explanation(tuple(tokenizer.pieces(ids)), choices_of(reading, tokenizer), *languages)
+        for ids, reading in zip(translator.source_ids(sources), readings, strict=True)
+    ]

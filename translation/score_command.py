@@ -17,8 +17,8 @@ from translation.flags import add_languages
 from translation.lines import BATCH
 
 if TYPE_CHECKING:
+    from common.reading import Reading
     from translation.model import Translator
-    from translation.reading import Reading
 
 Pair = tuple[str, str]
 
@@ -115,7 +115,7 @@ def _line(
     score = sum(values) / (len(values) if options.per_token else 1)
     if options.format == "text":
         return f"{score:.4f}"
-    tokens = translator.tokenizer.pieces(reading.target_ids)
+    tokens = translator.tokenizer.pieces(reading.ids)
     return json_line(
         {
             "source": pair[0],

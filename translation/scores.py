@@ -1,8 +1,7 @@
 """Scores of translations, by sacreBLEU; each says how it was made.
 
 References: Post, 2018, arXiv:1804.08771 (BLEU and signatures); Popović, 2017,
-doi:10.18653/v1/W17-4770 (chrF++); Snover et al., 2006 (TER); Koehn, 2004,
-aclanthology.org/W04-3250 (intervals and significance by the bootstrap).
+doi:10.18653/v1/W17-4770 (chrF++); Snover et al., 2006 (TER).
 """
 
 from collections.abc import Callable, Sequence
@@ -13,14 +12,10 @@ from sacrebleu.metrics.base import Metric
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
-from sacrebleu.significance import PairedTest, Result
 
-from common.metrics import Score, check_pairs, reference_streams, sacrebleu_score
+from common.metrics import Score, check_pairs, sacrebleu_score
+from common.significance import Comparison, compare_by_sacrebleu
 
-SAMPLES = 1000
-"""How often the bootstrap draws the sentences anew."""
-SIGNIFICANT = 0.05
-"""A difference with a p-value below this is called one."""
 MOSES = "Moses BLEU"
 """The name of the BLEU of ``moses_bleu``."""
 LONGEST = (5, 10, 15, 20, 25, 30, 40, 50)
@@ -52,31 +47,6 @@ class TranslationScores:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """How a score differs from another system's on the same sentences.
-
-    ``p_value`` says how often chance alone would make so large a difference.
-    """
-
-    name: str
-    value: float
-    other: float
-    p_value: float
-    signature: str
-
-    @property
-    def verdict(self) -> str:
-        """``"better"``, ``"worse"`` or ``"no significant difference"``."""
-        if self.p_value >= SIGNIFICANT:
-            return "no significant difference"
-        return "better" if (self.value > self.other) != (self.name == "TER") else "worse"
-
-    def __str__(self) -> str:
-        difference = f"{self.value:#.4g} against {self.other:#.4g}: {self.value - self.other:+.2f}"
-        return f"{self.name} {difference}, p = {self.p_value:.4f}, {self.verdict} ({self.signature})"
-
-
-@dataclass(frozen=True)
 class LengthBand:
     """The score of the sentences of similar length, ``label`` being their words, such as ``"6-10"``."""
 
@@ -90,8 +60,8 @@ def translation_scores(
 ) -> TranslationScores:
     """Score detokenised translations as they are: BLEU (cased, 13a), chrF2++ and TER.
 
-    With ``samples``, such as ``SAMPLES``, scores have 95 % confidence intervals. ``moses``,
-    a language, adds ``moses_bleu``.
+    With ``samples``, such as ``common.significance.SAMPLES``, scores have 95 % confidence
+    intervals. ``moses``, a language, adds ``moses_bleu``.
 
     Raises:
         ValueError: There is nothing to score, lengths differ, or a sentence has no reference.
@@ -155,11 +125,14 @@ def compare(
     """
     check_pairs(hypotheses, references)
     check_pairs(others, references)
-    found = [_compare(name, metric, hypotheses, others, references) for name, metric in _metrics().items()]
+    found = [
+        compare_by_sacrebleu(name, metric, hypotheses, others, references, lower_is_better=name == "TER")
+        for name, metric in _metrics().items()
+    ]
     if moses:
         words, reference_words = _moses_words(hypotheses, references, moses)
         other_words, _ = _moses_words(others, [], moses)
-        one = _compare(MOSES, _moses_metric(), words, other_words, reference_words)
+        one = compare_by_sacrebleu(MOSES, _moses_metric(), words, other_words, reference_words)
         signature = _moses_signature(one.signature, moses)
         found.append(Comparison(one.name, one.value, one.other, one.p_value, signature))
     return tuple(found)
@@ -209,18 +182,3 @@ def _moses_words(
 ) -> tuple[list[str], list[list[str]]]:
     prepare = moses_preparation(language)
     return list(map(prepare, hypotheses)), [list(map(prepare, group)) for group in references]
-
-
-def _compare(
-    name: str, metric: Metric, hypotheses: Sequence[str], others: Sequence[str], references: References
-) -> Comparison:
-    systems = [("other", others), ("this", hypotheses)]
-    streams = reference_streams(references)
-    test = PairedTest(systems, {name: metric}, streams, test_type="bs", n_samples=SAMPLES)
-    signatures, table = test()
-    (own_name,) = signatures
-    other, this = (result for result in table[own_name] if isinstance(result, Result))
-    # sacreBLEU gives equal outputs its smallest p-value; no difference is what chance makes most easily.
-    p_value = 1.0 if this.score == other.score or this.p_value is None else this.p_value
-    # (Its figures are NumPy's.)
-    return Comparison(name, float(this.score), float(other.score), p_value, str(signatures[own_name]))

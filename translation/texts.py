@@ -155,6 +155,7 @@ def _join(results: Sequence[Result]) -> Result:
                 sum(each.score for each in chosen),
                 tuple(token for each in chosen for token in each.tokens),
                 tuple(value for each in chosen for value in each.log_probabilities),
+                ids=tuple(token for each in chosen for token in each.ids),
             )
         )
     return replace(wholes[0], alternatives=tuple(wholes[1:])) if wholes else Result("")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.cli import report, report_trained
-from common.errors import InputError
 from common.flags import add_settings
+from common.presets import filled, fitting
 
 if TYPE_CHECKING:
     from translation.recipe import TranslatorRecipe
@@ -100,7 +100,7 @@ def _recipe(options: argparse.Namespace) -> tuple[TranslatorRecipe, str]:
     count = sum(len(files.read()) for files in recipe.pairs)
     recipe = build(
         TranslatorRecipe,
-        _filled(values, fine_tuning if recipe.start_from else _fitting(sizes, count, where)),
+        filled(values, fine_tuning if recipe.start_from else fitting(sizes, "pairs", count, where)),
         where,
     )
     training = recipe.training
@@ -120,22 +120,3 @@ def _pair_files(files: Sequence[Path], options: argparse.Namespace) -> dict[str,
         "target_language": options.target,
         "both_ways": options.both_ways,
     }
-
-
-def _fitting(sizes: Sequence[dict[str, Any]], count: int, where: str) -> dict[str, Any]:
-    """The settings of the first size that has room for so many pairs."""
-    try:
-        size = next(size for size in sizes if count <= size["pairs"])
-    except (StopIteration, KeyError, TypeError) as error:
-        raise InputError(f"{where}: each of sizes must say for how many pairs it is, the last inf") from error
-    return {name: value for name, value in size.items() if name != "pairs"}
-
-
-def _filled(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """``values``, and of ``defaults`` what they do not say, section by section."""
-    sections = {
-        name: _filled(values.get(name, {}), value)
-        for name, value in defaults.items()
-        if isinstance(value, dict)
-    }
-    return {**defaults, **values, **sections}

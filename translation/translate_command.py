@@ -14,7 +14,7 @@ from common.cli import report
 from common.decoding import add_constraints, add_decoding
 from common.errors import InputError
 from common.output import add_output, texts_of
-from translation.explanation import check_path
+from common.page import check_path
 from translation.flags import add_coverage, add_languages, chosen_decoding, items_of
 from translation.lines import BATCH, translate_items
 
@@ -142,7 +142,7 @@ def _fields(result: Result) -> dict[str, Any]:
 
 def _explain(options: argparse.Namespace, translator: Translator, how: Decoding) -> None:
     from translation.explaining import explain_texts
-    from translation.explanation import write_explanations
+    from translation.explanation_page import write_explanations
 
     explained = explain_texts(translator, options.text, options.source, options.target, how)
     if not explained:

@@ -45,8 +45,19 @@ def test_early_and_late_are_torchvisions_network_up_to_its_pooling(encoder, resn
     assert torch.allclose(grid[1, 1], expected[1, :, 0, 1], atol=1e-4)  # places go along the rows
 
 
-def test_early_features_have_half_the_channels_and_twice_the_side(encoder, pixels):
-    assert encoder.early(pixels).shape == (2, 4, 4, 256)
+SHAPES = [(2, 2, 512), (4, 4, 256), (8, 8, 128), (16, 16, 64), (16, 16, 64), (64, 64, 3)]
+
+
+@pytest.mark.parametrize("count", range(6))
+def test_the_grid_is_the_same_wherever_the_network_is_cut(weights, pixels, count):
+    encoder = encoder_of(weights)
+    with torch.no_grad():
+        expected = encoder(pixels)
+        encoder.train_stages(count)
+        features = encoder.early(pixels)
+        assert features.shape == (2, *SHAPES[count])
+        for found in (encoder(features), encoder(pixels), encoder.late(features)):
+            assert torch.allclose(found, expected, atol=1e-5)
 
 
 def test_pooling_that_pads_only_at_the_end(weights, resnet, pixels):
@@ -85,18 +96,25 @@ def test_the_network_stays_in_evaluation_mode(weights, pixels):
         assert torch.equal(value, statistics[name]), name
 
 
-def test_nothing_learns_unless_told_and_then_the_convolutions_of_the_last_stage(weights, pixels):
+def learning_in(encoder):
+    return {name for name, parameter in encoder.named_parameters() if parameter.requires_grad}
+
+
+def test_nothing_learns_unless_told_and_then_the_convolutions_of_the_last_stages(weights, pixels):
     encoder = encoder_of(weights)
-    assert not any(parameter.requires_grad for parameter in encoder.parameters())
-    encoder.train_last_stage()
-    learning = {name for name, parameter in encoder.named_parameters() if parameter.requires_grad}
-    convolutions = {
-        f"stages.3.{name}.weight" for name, m in encoder.stages[3].named_modules() if isinstance(m, nn.Conv2d)
-    }
-    assert learning == convolutions
-    assert len(learning) == 5  # two blocks of two, and one that halves the resolution
-    encoder.late(encoder.early(pixels)).sum().backward()
-    assert all(encoder.get_parameter(name).grad is not None for name in learning)
+    assert learning_in(encoder) == set()
+    convolutions = [name for name, module in encoder.named_modules() if isinstance(module, nn.Conv2d)]
+    parts = ["stages.3.", "stages.2.", "stages.1.", "stages.0.", "stem."]
+    for count in (5, 1, 3):
+        encoder.train_stages(count)
+        expected = {f"{name}.weight" for name in convolutions if name.startswith(tuple(parts[:count]))}
+        assert learning_in(encoder) == expected
+        encoder.zero_grad()
+        encoder(pixels).sum().backward()
+        assert all(encoder.get_parameter(name).grad is not None for name in expected)
+    assert len(expected) == 15  # of each stage two blocks of two, and one that halves the resolution
+    with pytest.raises(ValueError, match="trained_stages must be from 0 to 5, got 6"):
+        encoder.train_stages(6)
 
 
 def test_loading_keeps_every_weight(encoder, weights):

@@ -38,14 +38,14 @@ def test_shapes_are_learned(tmp_path, pretrained):
     ]
     recipe = CaptionerRecipe(
         output=tmp_path / "out",
-        data=data[0],
-        validation=data[1],
+        data=(data[0],),
+        validation=(data[1],),
         features=tmp_path / "features",
         model=ModelSettings(
             weights=str(pretrained),
             pool_pads_end=True,
             image_size=SIZE,
-            last_stage_rate=0.2,
+            encoder_rate=0.2,
             vocabulary_size=300,
             embedding_size=64,
             decoder_size=128,

@@ -3,6 +3,7 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from captioning.photographs import find_photographs, read_photograph, to_pixels
+from captioning.formats import formats
+from captioning.photographs import LONGEST, read_photograph, seen, to_pixels
 from common.errors import InputError
 
 RED, GREEN, BLUE, YELLOW, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 255, 255)
@@ -65,63 +67,6 @@ def png_header(width: int, height: int) -> bytes:
 def noise(width: int, height: int) -> Image.Image:
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     return Image.fromarray(pixels)
-
-
-# Finding
-
-
-def test_folder_is_walked_in_order_and_given_files_are_kept(tmp_path: Path) -> None:
-    folder = tmp_path / "album"
-    pictures = ["a/z.PNG", "b.jpeg", "c/d/e.webp", "f.gif", "g.tiff"]
-    others = ["notes.txt", ".hidden.jpg", ".thumbnails/x.jpg", "film.mpg", "page.eps", "table.h5", "h.pdf"]
-    for name in pictures + others:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-    (folder / "again").symlink_to(folder, target_is_directory=True)
-    given = [tmp_path / "no suffix", folder, folder / "notes.txt", tmp_path / "missing.jpg"]
-
-    found = list(find_photographs(given))
-
-    assert found == [given[0], *(folder / name for name in pictures), *given[2:]]
-
-
-def test_unexpanded_pattern_is_expanded(tmp_path: Path) -> None:
-    for name in ["b.jpg", "a.jpg", "a.png", "[c].jpg", "sub/d.jpg"]:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-
-    def names(pattern: str) -> list[str]:
-        return [path.relative_to(tmp_path).as_posix() for path in find_photographs([tmp_path / pattern])]
-
-    assert names("?.jpg") == ["a.jpg", "b.jpg"]
-    assert names("[c].jpg") == ["[c].jpg"]  # a file of that very name comes first
-    assert names("s*") == ["sub/d.jpg"]
-    assert names("x*.jpg") == ["x*.jpg"]  # matches nothing: reading it reports the error
-
-
-def test_folder_without_pictures_is_an_error_only_when_reached(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "empty" / "notes.txt").touch()
-    found = find_photographs([tmp_path / "first.jpg", tmp_path / "empty"])
-    assert next(found) == tmp_path / "first.jpg"
-    with pytest.raises(InputError, match=r"empty: no picture in this folder; give"):
-        next(found)
-
-
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root reads everything")
-def test_what_may_not_be_read(tmp_path: Path) -> None:
-    locked_folder, locked_file = tmp_path / "folder", tmp_path / "file.png"
-    locked_folder.mkdir()
-    locked_file.write_bytes(b"x")
-    locked_folder.chmod(0)
-    locked_file.chmod(0)
-    try:
-        with pytest.raises(InputError, match=r"folder: cannot list this folder; check its permissions"):
-            list(find_photographs([locked_folder]))
-        with pytest.raises(InputError, match=r"file\.png: the file may not be read; check its permissions"):
-            read_photograph(locked_file)
-    finally:
-        locked_folder.chmod(0o700)
 
 
 # Reading
@@ -260,6 +205,7 @@ def test_large_jpeg_is_decoded_at_a_reduced_scale(tmp_path: Path) -> None:
     assert read_photograph(tmp_path / "small.jpg", smallest=224).size == (600, 400)
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_hundred_megapixels_are_read(tmp_path: Path) -> None:
     image = Image.new("1", (12000, 9000), 1)
     image.paste(0, (0, 0, 6000, 9000))
@@ -268,6 +214,90 @@ def test_hundred_megapixels_are_read(tmp_path: Path) -> None:
     photograph = read_photograph(tmp_path / "x.png")
     assert photograph.size == (12000, 9000)
     assert [photograph.getpixel((x, 4500))[0] for x in (5999, 6000)] == [0, 255]
+
+
+class Turnstile:
+    """A lock that counts."""
+
+    def __init__(self) -> None:
+        self.held = 0
+
+    def __enter__(self) -> None:
+        self.held += 1
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def large(mode: str) -> Image.Image:
+    """The quarters in 33 million pixels."""
+    return quarters(60, 55).convert(mode).resize((6000, 5500), Image.Resampling.NEAREST)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P", "LA"])
+def test_large_pictures_are_reduced_and_held_one_at_a_time(tmp_path: Path, mode: str) -> None:
+    large(mode).save(tmp_path / "x.png", compress_level=1)
+    quarters(60, 55).convert(mode).save(tmp_path / "small.png")
+    turnstile = Turnstile()
+    image = read_photograph(tmp_path / "x.png", 224, alone=turnstile)
+    assert (image.size, turnstile.held) == ((500, 459), 1)  # a twelfth
+    small = read_photograph(tmp_path / "small.png", 16, alone=turnstile)
+    assert (small.size, turnstile.held) == ((60, 55), 1)
+    difference = np.abs(to_pixels(image, 16).astype(int) - to_pixels(small, 16))
+    assert difference.mean() < 3
+
+
+def test_a_progressive_jpeg_is_large_at_any_scale(tmp_path: Path) -> None:
+    large("L").save(tmp_path / "plain.jpg")
+    large("L").save(tmp_path / "progressive.jpg", progressive=True)
+    for name, held in (("plain", 0), ("progressive", 1)):
+        turnstile = Turnstile()
+        assert max(read_photograph(tmp_path / f"{name}.jpg", 224, alone=turnstile).size) == 750
+        assert turnstile.held == held
+
+
+# HEIC and AVIF
+
+
+def test_heic_and_avif_are_read_upright(tmp_path: Path) -> None:
+    pytest.importorskip("pillow_heif", reason="HEIC is read where pillow-heif is installed")
+    assert {"HEIF", "AVIF"} <= set(formats())
+    with_orientation(tmp_path / "x.avif", quarters(96, 64), 6)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    # A phone says it twice: libheif turns the picture, and EXIF must not turn it again.
+    turned = quarters(96, 64).transpose(Image.Transpose.ROTATE_90)
+    turned.save(tmp_path / "x.heic", exif=exif.tobytes())
+    for name in ("x.heic", "x.avif"):
+        image = read_photograph(tmp_path / name)
+        assert image.size == (96, 64)
+        assert corners(image) == [RED, GREEN, BLUE, YELLOW]
+
+
+def test_without_its_package_heic_is_an_error_that_names_it(tmp_path: Path) -> None:
+    for name, brand in (("phone.heic", b"heic"), ("new.avif", b"avif"), ("film.mp4", b"isom")):
+        (tmp_path / name).write_bytes(struct.pack(">I", 24) + b"ftyp" + brand + bytes(12))
+    program = (
+        "import sys\n"
+        "sys.modules['pillow_heif'] = None\n"  # as if it were not installed
+        "from captioning.photographs import read_photograph\n"
+        "from common.errors import InputError\n"
+        "for path in sys.argv[1:]:\n"
+        "    try:\n"
+        "        read_photograph(path)\n"
+        "    except InputError as error:\n"
+        "        print(error)\n"
+    )
+    call = [sys.executable, "-c", program, "phone.heic", "film.mp4"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        call, capture_output=True, text=True, check=True, timeout=60, cwd=tmp_path, env=environment
+    )
+    heic, film = done.stdout.splitlines()
+    assert heic == "phone.heic: a HEIC picture, which needs pillow-heif; install it with: " + (
+        "pip install 'inwords[heic]'"
+    )
+    assert film.startswith("film.mp4: not a picture in a known format")
 
 
 # Bad input
@@ -351,12 +381,34 @@ def test_pillow_does_warn_over_the_odd_files(tmp_path: Path) -> None:
         Image.open(apng).close()
 
 
-def test_no_warning_leaks_and_threads_leave_the_filters_as_they_were(tmp_path: Path) -> None:
+def test_warnings_are_left_to_the_filters_of_the_program(tmp_path: Path) -> None:
+    exif, _, apng = odd_but_readable(tmp_path)
+    for path in (exif, apng):  # `filterwarnings = error` makes them errors
+        with pytest.raises(UserWarning):
+            read_photograph(path)
+        with warnings.catch_warnings(action="ignore"):
+            assert read_photograph(path).size == (16, 16)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_threads_read_at_once_and_leave_the_filters_as_they_were(tmp_path: Path) -> None:
     odd = odd_but_readable(tmp_path)
     before = list(warnings.filters)
-    with ThreadPoolExecutor(4) as threads:  # `filterwarnings = error` would raise here
-        sizes = [image.size for image in threads.map(read_photograph, odd * 20)]
-    assert sizes == [(16, 16)] * 60
+    together = threading.Barrier(3, timeout=30)
+
+    class Slow(io.BytesIO):
+        begun = False
+
+        def read(self, count: int | None = -1, /) -> bytes:
+            if not self.begun:
+                self.begun = True
+                together.wait()  # until three threads are reading
+            return super().read(count)
+
+    with ThreadPoolExecutor(3) as threads:
+        sources = [Slow(path.read_bytes()) for path in odd]
+        sizes = [image.size for image in threads.map(read_photograph, sources)]
+    assert sizes == [(16, 16)] * 3
     assert warnings.filters == before
 
 
@@ -370,7 +422,8 @@ def test_nothing_reaches_the_standard_error(tmp_path: Path) -> None:
     (tmp_path / "log.tiff").write_bytes(tiff.replace(samples + b"\3", samples + b"\x63"))
     paths = [str(path) for path in [*odd_but_readable(tmp_path), tmp_path / "log.tiff"]]
     program = (
-        "import sys\n"
+        "import sys, warnings\n"
+        "warnings.filterwarnings('ignore', module='PIL')\n"  # as the command line does
         "from captioning.photographs import read_photograph\n"
         "from common.errors import InputError\n"
         "assert not {'PIL', 'numpy', 'torch'} & set(sys.modules)\n"
@@ -400,12 +453,49 @@ def test_a_picture_of_the_right_size_is_left_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 10000), (10000, 1), (1, 1), (1, 1_000_000), (640, 480)])
-def test_the_whole_picture_is_squashed(size: tuple[int, int]) -> None:
-    assert (to_pixels(Image.new("RGB", size, (10, 20, 30))) == (10, 20, 30)).all()
-    pixels = to_pixels(quarters(*size), size=16)
+def test_a_square_is_made_of_any_shape(size: tuple[int, int]) -> None:
+    pixels = to_pixels(Image.new("RGB", size, (10, 20, 30)), size=16)
     assert (pixels.shape, pixels.dtype) == ((16, 16, 3), np.uint8)
-    if min(size) > 1:
-        assert corners(Image.fromarray(pixels)) == [RED, GREEN, BLUE, YELLOW]
+    assert (pixels == (10, 20, 30)).all()
+
+
+@pytest.mark.parametrize("size", [(640, 480), (480, 640), (1920, 1080), (1080, 1920), (600, 300)])
+def test_up_to_two_to_one_the_whole_picture_is_squashed(size: tuple[int, int]) -> None:
+    assert seen(*size) == (0, 0, *size)
+    assert corners(Image.fromarray(to_pixels(quarters(*size)))) == [RED, GREEN, BLUE, YELLOW]
+
+
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [
+        ((1000, 100), (400, 0, 600, 100)),
+        ((100, 1000), (0, 400, 100, 600)),
+        ((6000, 1000), (2000, 0, 4000, 1000)),
+        ((1080, 2400), (0, 120, 1080, 2280)),
+        ((2001, 1000), (0.5, 0, 2000.5, 1000)),
+    ],
+)
+def test_of_longer_ones_the_middle_is_seen(size: tuple[int, int], box: tuple[float, ...]) -> None:
+    assert seen(*size) == box
+
+
+@pytest.mark.parametrize(
+    "size", [(400, 400), (640, 480), (1920, 1080), (1080, 2400), (3000, 500), (500, 1500)]
+)
+def test_what_is_in_the_middle_stays_whole_and_is_not_much_distorted(size: tuple[int, int]) -> None:
+    """A disc as wide as the picture's shorter side, but for a margin."""
+    picture = Image.new("RGB", size, WHITE)
+    across, down, radius = size[0] / 2, size[1] / 2, 0.45 * min(size)
+    disc = (across - radius, down - radius, across + radius, down + radius)
+    ImageDraw.Draw(picture).ellipse(disc, fill="black")
+    dark = to_pixels(picture)[:, :, 0] < 128
+    rows, columns = dark.any(1).nonzero()[0], dark.any(0).nonzero()[0]
+    height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
+    assert 0 < rows[0] <= rows[-1] < 223
+    assert 0 < columns[0] <= columns[-1] < 223
+    assert dark.sum() == pytest.approx(np.pi / 4 * height * width, rel=0.03)  # all of the ellipse
+    distortion = max(height / width, width / height)
+    assert distortion == pytest.approx(min(max(size) / min(size), LONGEST), rel=0.03)
 
 
 def test_shrinking_averages_rather_than_picks() -> None:

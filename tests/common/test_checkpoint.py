@@ -6,6 +6,7 @@ from common.checkpoint import average_weights, load_checkpoint, save_checkpoint,
 from common.errors import InputError
 from common.loss import Loss
 from common.training import Training, TrainingConfig
+from common.workers import Workers
 
 SETTINGS = TrainingConfig(
     learning_rate=0.1, warmup_steps=0, average_decay=0.9, device="cpu", precision="float32"
@@ -64,6 +65,19 @@ def test_a_checkpoint_goes_on_to_the_bit(tmp_path):
         assert torch.equal(parameter, other.get_parameter(name)), name
         assert torch.equal(training.averages[name], resumed.averages[name]), name
     assert resumed.learning_rate() == training.learning_rate()
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, [3.0, 4.0]), (2, None)])
+def test_what_a_model_carries_goes_on_where_one_process_trains(tmp_path, count, expected):
+    """Of several, each carries something else, and one of them writes the checkpoint."""
+    training = Training(Network(), SETTINGS, total_steps=20)
+    training.model.carried = torch.tensor([3.0, 4.0])
+    training.workers = Workers(0, count)
+    save_checkpoint(training, tmp_path, {})
+    resumed = Training(Network(), SETTINGS, total_steps=20)
+    load_checkpoint(resumed, tmp_path)
+    carried = getattr(resumed.model, "carried", None)
+    assert (None if carried is None else carried.tolist()) == expected
 
 
 @pytest.mark.parametrize(

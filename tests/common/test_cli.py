@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.cli import applications
+from common.cli import applications, make_parser
 
 COMMANDS = sorted(command.path for application in applications() for command in application.commands)
 SCRIPT = Path(sys.executable).with_name("inwords")
@@ -19,10 +19,13 @@ def test_the_contract_is_complete():
         ("caption",),
         ("detect",),
         ("evaluate", "captions"),
+        ("evaluate", "retrieval"),
         ("evaluate", "text"),
         ("evaluate", "translation"),
+        ("find",),
         ("generate",),
         ("models",),
+        ("score", "caption"),
         ("score", "translation"),
         ("train", "captioner"),
         ("train", "language-model"),
@@ -37,6 +40,37 @@ def test_each_command_explains_itself(call, path):
     assert outcome.status == 0
     assert not outcome.err
     assert outcome.out.startswith(f"usage: inwords {' '.join(path)} ")
+
+
+def test_a_group_with_a_default_lists_its_commands(call):
+    outcome = call("score", "--help")
+    assert outcome.status == 0
+    assert outcome.out.startswith("usage: inwords score [-h] WHAT ...")
+    text = " ".join(outcome.out.split())
+    assert "caption how well captions fit photographs (meant where no WHAT is named)" in text
+    assert text.count("meant where no WHAT is named") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("score photo.jpg --caption dog", "score caption photo.jpg --caption dog"),
+        ("score --caption dog photo.jpg", "score caption --caption dog photo.jpg"),
+        ("score ./caption --caption dog", "score caption ./caption --caption dog"),
+        ("score a b --caption score", "score caption a b --caption score"),
+    ],
+)
+def test_the_default_of_a_group_is_meant_where_none_is_named(words, meant):
+    parser = make_parser([command for each in applications() for command in each.commands])
+    found, expected = (vars(parser.parse_args(each.split())) for each in (words, meant))
+    assert found.pop("usage").__self__.prog == expected.pop("usage").__self__.prog == "inwords score caption"
+    assert found == expected
+
+
+def test_a_named_command_is_not_the_default():
+    parser = make_parser([command for each in applications() for command in each.commands])
+    options = parser.parse_args(["score", "translation", "--to", "en"])
+    assert options.usage.__self__.prog == "inwords score translation"
 
 
 @pytest.mark.parametrize("flag", ["--beam", "--temperature", "--top-k", "--top-p", "--count", "--seed"])
@@ -58,6 +92,9 @@ def test_names_keep_their_capitals_in_descriptions(call):
         ("", "arguments are required: COMMAND"),
         ("describe photo.jpg", "invalid choice: 'describe'"),
         ("evaluate", "arguments are required: WHAT"),
+        ("score", "arguments are required: WHAT"),
+        ("score photo.jpg", "arguments are required: --caption"),
+        ("score translation", "arguments are required: --to"),
         ("train painter recipe.toml", "invalid choice: 'painter'"),
         ("caption", "arguments are required: PHOTO"),
         ("caption photo.jpg --format xml", "--format: invalid choice: 'xml'"),

@@ -113,6 +113,38 @@ def test_dropout_only_while_training():
     assert not torch.allclose(decoder(tokens, state)[0], decoder(tokens, state)[0])
 
 
+def test_embedding_dropout_drops_a_token_wherever_it_stands():
+    decoder = make(dropout=0.0, embedding_dropout=0.5, memory_size=0, summary_size=0).train()
+    tokens = torch.arange(11).repeat(2, 3)
+    inputs = []
+    decoder.layers[0].register_forward_pre_hook(lambda layer, arguments: inputs.append(arguments[0]))
+    decoder(tokens, decoder.start_empty(2))
+    read = inputs[0].view(2, 3, 11, 8)
+    kept = (read != 0).any(-1)
+    assert (kept == kept[0, 0]).all()
+    assert 0 < kept[0, 0].sum() < 11
+    assert_close(read[0, 0, kept[0, 0]], 2 * decoder.embedding.weight[kept[0, 0]])
+
+
+@pytest.mark.parametrize("setting", ["recurrent_dropout", "embedding_dropout"])
+def test_other_dropout_only_while_training(setting):
+    decoder, tokens = make(dropout=0.0, **{setting: 0.5}), torch.randint(11, (3, 7))
+    state = start(decoder)
+    expected = decoder(tokens, state)[0]
+    assert not torch.allclose(decoder.train()(tokens, state)[0], expected)
+    assert_close(decoder.eval()(tokens, state)[0], expected)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("layers", [1, 3])
+def test_a_state_survives_as_one_tensor(cell, layers):
+    decoder, tokens = make(cell, layers, memory_size=0), torch.randint(11, (3, 7))
+    _, state = decoder(tokens, start(decoder))
+    stacked = state.stack()
+    assert stacked.shape == (layers, 2 if cell == "lstm" else 1, 3, 12)
+    assert_close(decoder(tokens, DecoderState.unstack(stacked))[0], decoder(tokens, state)[0])
+
+
 @pytest.mark.parametrize("memory", [0, 6])
 def test_widened_is_each_row_repeated(memory):
     decoder, tokens = make(memory_size=memory), torch.randint(11, (6, 4))
@@ -168,6 +200,8 @@ def test_start_without_attention_does_not_keep_the_memory():
         ({"cell": "LSTM"}, "cell must be one of lstm, gru, rnn, got 'LSTM'"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
         ({"dropout": float("nan")}, "dropout must be in"),
+        ({"recurrent_dropout": -0.1}, r"recurrent_dropout must be in \[0, 1\), got -0.1"),
+        ({"embedding_dropout": 1.0}, r"embedding_dropout must be in \[0, 1\), got 1.0"),
     ],
 )
 def test_bad_settings(changes, message):

@@ -8,6 +8,7 @@ from common.decoding import (
     add_constraints,
     add_decoding,
     chosen_constraints,
+    chosen_strategies,
     chosen_strategy,
     describe,
     items_at_once,
@@ -69,6 +70,11 @@ def constrain():
         ("--top-k 5", Beam(5), Sampling(1.0, top_k=5)),
         ("--top-p 0.9 --seed 3", Beam(5), Sampling(1.0, top_p=0.9, seed=3)),
         ("--seed 3", Sampling(0.7), Sampling(0.7, seed=3)),
+        ("--greedy", Beam(5), Sampling(0.0)),
+        ("--greedy", Sampling(0.7), Sampling(0.0)),
+        ("--min-p 0.1", Sampling(0.7), Sampling(0.7, min_p=0.1)),
+        ("--min-p 0.1 --temperature 2", Beam(5), Sampling(2.0, min_p=0.1)),
+        ("--typical 0.9 --top-k 9", Beam(5), Sampling(1.0, top_k=9, typical=0.9)),
         ("--seed -3 --top-k 2", Sampling(0.7), Sampling(0.7, top_k=2, seed=-3)),
     ],
 )
@@ -99,6 +105,14 @@ def test_flags_choose_the_strategy(choose, flags, default, expected):
         ("--temperature warm", r"--temperature: invalid float value: 'warm'"),
         ("--top-k -1", r"--top-k must be 0 or more, got -1"),
         ("--top-p 1.5", r"--top-p must be from 0 to 1, got 1.5"),
+        ("--min-p 1.5", r"--min-p must be from 0 to 1, got 1.5"),
+        ("--typical nan", r"--typical must be from 0 to 1, got nan"),
+        ("--beam 3 --typical 0.5", r"--beam searches and --typical samples: give one"),
+        ("--beam 3 --greedy", r"--beam searches and --greedy takes the likeliest: give one"),
+        ("--greedy --temperature 0.5", r"--greedy always takes the likeliest: give no --temperature with it"),
+        ("--greedy --min-p 0.5", r"--greedy always takes the likeliest: give no --min-p with it"),
+        ("--greedy --count 2", r"--count 2 would be all the same"),
+        ("--greedy --length-penalty 1", r"--length-penalty is of a beam"),
         ("--seed one", r"--seed: invalid int value: 'one'"),
         ("--temperature 1 --length-penalty 1", r"--length-penalty is of a beam: give --beam with it"),
         ("--temperature 1 --count 2 --diversity 1", r"--diversity is of a beam: give --beam with it"),
@@ -116,6 +130,22 @@ def test_contradictory_and_wrong_flags_are_usage_errors(choose, capsys, flags, m
         choose(flags, Beam(5))
     assert ending.value.code == 2
     assert re.fullmatch(rf"error: .*{message}.*\n", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("", [Sampling(0.7)]),
+        ("--beam 2", [Beam(2)]),
+        ("--temperature 0.5", [Sampling(0.5)]),
+        ("--temperature 0,0.5,2 --seed 4", [Sampling(each, seed=4) for each in (0.0, 0.5, 2.0)]),
+        ("--temperature 1,2 --count 3 --top-k 5", [Sampling(each, 5, count=3) for each in (1.0, 2.0)]),
+    ],
+)
+def test_a_strategy_for_each_temperature(flags, expected):
+    parser = Parser(prog="inwords")
+    add_decoding(parser, "its default", temperatures=True)
+    assert chosen_strategies(parser.parse_args(flags.split()), Sampling(0.7)) == expected
 
 
 @pytest.mark.parametrize("flags", ["--length-penalty 1", "--count 2 --diversity 1"])
@@ -185,6 +215,8 @@ def test_a_description_tells_strategies_apart():
         Sampling(seed=1),
         Sampling(top_k=5),
         Sampling(top_p=0.5),
+        Sampling(min_p=0.5),
+        Sampling(typical=0.5),
     ]
     descriptions = [describe(strategy) for strategy in strategies]
     assert len(set(descriptions)) == len(strategies)

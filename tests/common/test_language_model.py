@@ -1,20 +1,15 @@
-import math
-from dataclasses import replace
-from pathlib import Path
 from random import Random
 
 import pytest
 import torch
 
-from common.config import build
 from common.decoder import DecoderConfig
-from common.errors import InputError
-from common.language_model import LanguageModel, LanguageModelConfig, windows_of
-from common.language_model_training import LanguageModelRecipe, ModelSettings, train_language_model
+from common.language_model import LanguageModel, LanguageModelConfig
+from common.recurrence import CELLS
 from common.sampling import GREEDY, Sampling
 from common.search import Beam
+from common.text_batches import TextBatch, TextBatches
 from common.tokenizer import Tokenizer
-from common.training import TrainingConfig
 
 # A sentence is chosen word by word, each word from these with these probabilities.
 WORDS = (
@@ -81,11 +76,52 @@ def test_more_streams_than_characters(model):
     )
 
 
-def test_a_word_model_counts_characters_too():
+def test_a_word_model_counts_characters_words_and_what_it_does_not_know():
     model = model_of("one two three two one", "word")
     score = model.measure("one two")
-    assert (score.tokens, score.characters) == (2, 7)
+    assert (score.tokens, score.characters, score.words, score.unknown) == (2, 7, 2, 0)
     assert score.nats_per_character == pytest.approx(score.nats / 7)
+    score = model.measure("one four,\n two four")
+    # one | four | , | newline | two | four
+    assert (score.tokens, score.characters, score.words, score.unknown) == (6, 19, 4, 4)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_carried_from_batch_to_batch_is_one_text(cell):
+    """Three streams of 8 tokens, in one window or in four: dropout aside, they lose the same."""
+    model = model_of(sentences(50, seed=1), cell=cell)
+    ids = torch.tensor(model.tokenizer.encode(sentences(4, seed=2))[:24])
+    (whole,) = TextBatches(ids, window=8, streams=3)
+    expected = model.loss(whole).nats
+    batches = TextBatches(ids, window=2, streams=3)
+    for _ in range(2):  # the second epoch starts anew
+        assert sum(model.loss(batch).nats for batch in batches) == pytest.approx(expected, rel=1e-5)
+    alone = sum(model.loss(TextBatch(batch.tokens, continues=False)).nats for batch in batches)
+    assert alone != pytest.approx(expected, rel=1e-3)
+
+
+def test_no_gradient_goes_back_into_the_batch_before():
+    model = model_of(sentences(50, seed=1)).train()
+    first, second = TextBatches(torch.arange(4, 12), window=4, streams=1)
+    model.loss(first).objective.backward()
+    model.loss(second).objective.backward()  # would fail if it went into the first, which is gone
+    assert not model.carried.requires_grad
+
+
+def test_a_batch_of_another_size_starts_from_nothing():
+    model = model_of(sentences(50, seed=1))
+    batch = TextBatch(torch.randint(4, 10, (2, 6)), continues=True)
+    expected = model.loss(batch).nats
+    model.loss(TextBatch(torch.randint(4, 10, (3, 6)), continues=False))
+    assert model.loss(batch).nats == expected
+    assert model.loss(batch).nats != expected
+
+
+def test_what_is_carried_is_not_saved(tmp_path):
+    model = model_of(sentences(50, seed=1))
+    model.loss(TextBatch(torch.randint(4, 10, (2, 6)), continues=False))
+    model.save(tmp_path / "model")
+    assert LanguageModel.load(tmp_path / "model", device="cpu").carried is None
 
 
 def test_an_empty_text_cannot_be_measured(model):
@@ -96,7 +132,8 @@ def test_an_empty_text_cannot_be_measured(model):
 def test_the_loss_is_what_measure_finds(model):
     text = sentences(2, seed=3)[:30]
     ids = model.tokenizer.encode(text)
-    loss = model.loss(torch.tensor([[Tokenizer.BOS, *ids], [Tokenizer.BOS, *ids]]))
+    tokens = torch.tensor([[Tokenizer.BOS, *ids], [Tokenizer.BOS, *ids]])
+    loss = model.loss(TextBatch(tokens, continues=False))
     assert loss.nats == pytest.approx(2 * model.measure(text).nats, rel=1e-5)
     assert loss.tokens == 60
     assert float(loss.objective.detach()) == pytest.approx(loss.nats / 60, rel=1e-5)
@@ -162,105 +199,3 @@ def test_saved_and_loaded(model, tmp_path, storage, nats):
     )
     if storage == "float32":
         assert again.generate("my", 50, Sampling(seed=2)) == model.generate("my", 50, Sampling(seed=2))
-
-
-def test_windows():
-    assert windows_of(range(10, 20), 4, 1) == [[1, 11, 12, 13, 14], [1, 15, 16, 17, 18]]
-    assert windows_of(range(10, 20), 5, 0) == [[1, *range(10, 15)], [1, *range(15, 20)]]
-    assert windows_of(range(3), 4, 0) == []
-
-
-def recipe_for(folder, **changes):
-    defaults = {
-        "output": folder / "out",
-        "text": Path("text.txt"),
-        "window": 32,
-        "windows_per_batch": 8,
-        "prompt": "the",
-        "model": ModelSettings(embedding_size=16, hidden_size=24, layers=2, storage="float32"),
-        "training": TrainingConfig(
-            epochs=3, warmup_steps=3, label_smoothing=0.0, precision="float32", device="cpu", save_minutes=0.0
-        ),
-    }
-    return LanguageModelRecipe(**(defaults | changes))
-
-
-@pytest.mark.parametrize(
-    ("precision", "cell"), [("float32", "lstm"), ("bfloat16", "lstm"), ("bfloat16", "gru")]
-)
-def test_resumed_training_is_as_never_stopped(tmp_path, kill, assert_same_run, precision, cell):
-    text = sentences(40, seed=1)
-    whole = recipe_for(tmp_path / "whole")
-    whole = replace(
-        whole,
-        training=replace(whole.training, precision=precision),
-        model=replace(whole.model, cell=cell),
-    )
-    parts = replace(whole, output=tmp_path / "parts")
-    train_language_model(whole, text)
-    kill(4, lambda: train_language_model(parts, text))
-    torch.rand(3)
-    kill(8, lambda: train_language_model(parts, text, resume=True))
-    best = train_language_model(parts, text, resume=True)
-    assert_same_run(whole.output, parts.output)
-    assert LanguageModel.load(best).generate("the", 5).text.startswith("the")
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"validation_share": 0.0}, r"validation_share must be between 0 and 1, got 0\.0"),
-        ({"validation_share": 1.0}, r"validation_share must be between 0 and 1"),
-        ({"window": 0}, r"window must be at least 1, got 0"),
-        ({"windows_per_batch": 0}, r"windows_per_batch must be at least 1"),
-        ({"model": {"hidden_size": 0}}, r"model: hidden_size must be at least 1, got 0"),
-        ({"model": {"dropout": 1.0}}, r"model: dropout must be in \[0, 1\), got 1\.0"),
-        ({"training": {"epochs": 0}}, r"training: epochs must be at least 1, got 0"),
-        ({"model": {"tokens": "letter"}}, r"model: tokens must be 'character' or 'word' or 'byte-pair'"),
-    ],
-)
-def test_wrong_recipes(settings, message):
-    with pytest.raises(InputError, match=f"^recipe: {message}"):
-        build(LanguageModelRecipe, {"output": "out", "text": "text.txt"} | settings, "recipe")
-
-
-def test_too_little_text(tmp_path):
-    with pytest.raises(InputError, match=r"^text\.txt: 54 tokens are too few .* windows of 32"):
-        train_language_model(recipe_for(tmp_path), "abc " * 15)
-
-
-def period(text):
-    """The shortest after which the text repeats itself, up to a third of its length; 0 for none."""
-    return next((n for n in range(1, len(text) // 3) if text[n:] == text[:-n]), 0)
-
-
-def test_a_model_learns_all_there_is_to_learn_then_greedy_loops_and_sampling_does_not(tmp_path):
-    recipe = recipe_for(
-        tmp_path,
-        window=64,
-        windows_per_batch=16,
-        model=ModelSettings(embedding_size=16, hidden_size=64, layers=1, dropout=0.0, storage="float32"),
-        training=TrainingConfig(
-            epochs=8,
-            learning_rate=1e-2,
-            warmup_steps=20,
-            label_smoothing=0.0,
-            average_decay=0.98,
-            device="cpu",
-        ),
-    )
-    model = LanguageModel.load(train_language_model(recipe, sentences(3000, seed=1)), device="cpu")
-
-    # The best that any model can do is the entropy of the choices.
-    entropy = -sum(p * math.log(p) for choice in WORDS for p in choice.values())
-    length = sum(p * len(word) for choice in WORDS for word, p in choice.items())
-    score = model.measure(sentences(300, seed=2)).nats_per_character
-    assert score < 1.08 * entropy / length
-
-    assert 0 < period(model.generate("the cat", 600, GREEDY).text[300:]) <= 100
-    sample = model.generate("the cat", 600, Sampling(seed=1)).text
-    assert period(sample[300:]) == 0
-    written = {sentence.strip() + ". " for sentence in sample.split(". ")[:-1]}
-    possible = {a + b + c for a in WORDS[0] for b in WORDS[1] for c in WORDS[2]}
-    assert len(written & possible) >= 8
-    assert len(written - possible) <= 1

@@ -20,9 +20,10 @@ def problem(rows, dtype=torch.float32):
     return features, weight, bias, torch.randint(9, (rows,))
 
 
-def reference(features, weight, bias, targets, smoothing):
+def reference(features, weight, bias, targets, smoothing, row_weights=1.0):
     logits = functional.linear(features.float(), weight, bias)
-    return functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=smoothing)
+    losses = functional.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)
+    return (losses * row_weights).sum()
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.7])
@@ -37,6 +38,19 @@ def test_value_and_gradients_are_those_of_pytorch(smoothing, rows, monkeypatch):
     # A factor, as by the mean over tokens, reaches the gradients too.
     gradients = torch.autograd.grad(smoothed * 0.3, wanted)
     assert_close(gradients, torch.autograd.grad(expected * 0.3, wanted))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_weights_of_rows(smoothing, monkeypatch):
+    """Also below 0, as advantages are; the nats are those of the targets all the same."""
+    monkeypatch.setattr(loss, "_ROWS", 8)
+    *wanted, targets = problem(21)
+    row_weights = torch.randn(21)
+    smoothed, nats = linear_cross_entropy(*wanted, targets, smoothing, row_weights)
+    expected = reference(*wanted, targets, smoothing, row_weights)
+    assert_close(smoothed, expected)
+    assert_close(nats, reference(*wanted, targets, 0.0))
+    assert_close(torch.autograd.grad(smoothed, wanted), torch.autograd.grad(expected, wanted))
 
 
 def test_default_blocks_do_not_change_the_sum():
@@ -116,6 +130,19 @@ def test_sequence_loss_is_the_mean_over_real_tokens(decoder):
     assert_close(result.objective, smoothed)
     nats = functional.cross_entropy(logits.flatten(0, 1), targets, reduction="sum")
     assert result.nats == pytest.approx(nats.item(), rel=1e-5)
+
+
+def test_weights_of_targets(decoder):
+    """Each counts as often as it says, over all of their tokens."""
+    weights = torch.tensor([2.0, -0.5])
+    result = sequence_loss(decoder, decoder.start_empty(2), TOKENS, padding=PADDING, weights=weights)
+    alone = [
+        sequence_loss(decoder, decoder.start_empty(1), TOKENS[row : row + 1], padding=PADDING)
+        for row in (0, 1)
+    ]
+    expected = sum(weight * one.nats for weight, one in zip(weights.tolist(), alone, strict=True))
+    assert result.objective.item() == pytest.approx(expected / 8, rel=1e-5)
+    assert (result.nats, result.tokens) == (pytest.approx(sum(one.nats for one in alone)), 8)
 
 
 def test_padding_changes_nothing(decoder):

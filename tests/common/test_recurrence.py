@@ -70,3 +70,52 @@ def test_dropout_keeps_the_mean():
 def test_dropout_off(share, training):
     vectors = torch.randn(2, 3, 4)
     assert SequenceDropout(share).train(training)(vectors) is vectors
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_recurrent_dropout_drops_recurrent_weights_alone(cell):
+    """From a zero state the first output depends on the inputs only, those after it on what is dropped."""
+    layer, inputs = Recurrence(cell, 3, 64, recurrent_dropout=0.5), torch.randn(2, 6, 3)
+    expected, _ = layer.eval()(inputs)
+    layer.train()
+    outputs, _ = layer(inputs)
+    assert_close(outputs[:, :1], expected[:, :1])
+    assert ((outputs[:, 1:] - expected[:, 1:]).abs().amax((0, 2)) > 1e-3).all()
+    assert not torch.allclose(layer(inputs)[0], outputs)  # another mask at every call
+    assert_close(layer.eval()(inputs)[0], expected)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_recurrent_dropout_has_one_mask_a_call_and_scales_what_is_left(cell):
+    layer, inputs = Recurrence(cell, 3, 16, recurrent_dropout=0.5), torch.randn(2, 4, 3)
+    whole = layer.layer.get_parameter("weight_hh_l0").detach().clone()
+    torch.manual_seed(3)
+    outputs, _ = layer(inputs)
+    torch.manual_seed(3)
+    kept = torch.nn.functional.dropout(torch.ones_like(whole), 0.5)
+    assert 0.3 < (kept == 0).float().mean() < 0.7
+    torch.nn.init.zeros_(layer.layer.weight_hh_l0)
+    with torch.no_grad():
+        layer.layer.weight_hh_l0 += whole * kept
+    assert_close(layer.eval()(inputs)[0], outputs)
+
+
+def test_recurrent_dropout_gives_no_gradient_to_what_is_dropped():
+    layer = Recurrence("lstm", 3, 32, recurrent_dropout=0.5)
+    layer(torch.randn(2, 6, 3))[0].sum().backward()
+    gradient = layer.layer.get_parameter("weight_hh_l0").grad
+    assert 0.4 < (gradient == 0).float().mean() < 0.6
+    assert (layer.layer.get_parameter("weight_ih_l0").grad != 0).all()
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN")
+def test_recurrent_dropout_keeps_the_fast_kernel():
+    layer, inputs = Recurrence("lstm", 16, 32, recurrent_dropout=0.5), torch.randn(4, 8, 16)
+    kernels = []
+    for share in (0.0, 0.5):
+        layer.recurrent_dropout = share
+        with torch.autocast("cpu", torch.bfloat16), torch.profiler.profile() as profile:
+            outputs, _ = layer(inputs.bfloat16())
+        outputs.float().sum().backward()
+        kernels.append("aten::mkldnn_rnn_layer" in {event.key for event in profile.key_averages()})
+    assert kernels[0] == kernels[1]

@@ -171,6 +171,18 @@ def test_bytes_of_a_cut_character_are_readable() -> None:
     assert sorted(tokenizer.pieces(range(6, 6 + BYTES))) == sorted(expected)
 
 
+def test_spans_cover_the_text(tokenizer: Tokenizer) -> None:
+    for text in [*TEXTS, "never seen: 鳥 and Ωμέγα"]:
+        spans = tokenizer.spans(text)
+        assert [id_ for id_, _ in spans] == tokenizer.encode(text)
+        covered = 0
+        for _, (start, end) in spans:
+            # Several byte pairs may stand for one character.
+            assert start <= covered <= end
+            covered = end
+        assert covered == len(text)
+
+
 def test_unknown_parts_are_named_once_in_order() -> None:
     words = trained("word", ["a dog runs", "dog"])
     assert words.unknown("Zebra dog and and Zebra runs\n") == ["Zebra", "and", "\n"]

@@ -236,6 +236,17 @@ def test_another_number_of_processes_goes_on(killed, folder, call, monkeypatch, 
     assert len(steps(folder / "other")) == 3
 
 
+@pytest.mark.slow
+def test_a_language_model_is_trained_and_resumed(two, tmp_path):
+    (tmp_path / "book.txt").write_text("the cat sees fish.\na dog likes bones.\n" * 100)
+    call = ("train", "language-model", "book.txt", "--output", "out", "--set", "model.hidden_size=8")
+    call += ("--set", "training.save_minutes=0", "--set", "training.device=cpu", "--epochs")
+    for epochs in (1, 2):
+        done = two("-m", "common", *call, epochs, *["--resume"] * (epochs - 1), cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (0, "out/best\n"), done.stderr
+        assert len(steps(tmp_path / "out")) == epochs
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "work":
         work(Path(sys.argv[2]))

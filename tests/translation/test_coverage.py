@@ -3,11 +3,11 @@ import math
 import pytest
 import torch
 
+from common.reading import Reading
 from common.result import Result
 from common.search import Beam
 from translation import coverage
 from translation.coverage import by_coverage
-from translation.reading import Reading
 
 
 def result(text, score, *others, tokens=("a", "<eos>")):
@@ -28,9 +28,9 @@ def ranked(monkeypatch):
 
     def read(translator, sources, translations, target):
         return [
-            Reading([1, 2, 3], [1, 2], torch.zeros(2), torch.tensor(ATTENTION[text]), None)
+            Reading([1, 2], torch.zeros(2), torch.tensor(ATTENTION[text]), None)
             if text in ATTENTION
-            else Reading([1, 2, 3], [1, 2], torch.zeros(2), None, None)
+            else Reading([1, 2], torch.zeros(2), None, None)
             for text in translations
         ]
 

@@ -26,7 +26,7 @@ def test_each_sentence_that_is_translated_is_explained(learned, how):
         "Mok lut.<eos>",
     ]
     results = learned.translate(texts, "xa", "yb", how.strategy)
-    shown = " ".join(words_of(each.target).removesuffix("<eos>") for each in explanations)
+    shown = " ".join(words_of(each.choices.pieces).removesuffix("<eos>") for each in explanations)
     assert (
         shown.split()
         == " ".join(result.text.replace("- ", "") for result in results if result.tokens).split()
@@ -34,13 +34,13 @@ def test_each_sentence_that_is_translated_is_explained(learned, how):
     for each in explanations:
         assert (each.source_language, each.target_language) == ("xa", "yb")
         assert all(sum(row) == pytest.approx(1, abs=1e-5) for row in each.attention)
-        assert all(0 <= probability <= 1.00001 for probability in each.probabilities)
+        assert all(0 <= probability <= 1.00001 for probability in each.choices.probabilities)
 
 
 def test_a_word_looks_at_its_source(learned):
     """The words of these languages stand in the same order."""
     (explanation,) = map(by_words, explain_texts(learned, ["Lom mir tas rul kes."], "xa", "yb", GREEDILY))
-    assert words_of(explanation.target) == "Dag fep bin hud gop.<eos>"
+    assert words_of(explanation.choices.pieces) == "Dag fep bin hud gop.<eos>"
     strongest = [max(range(len(row)), key=row.__getitem__) for row in explanation.attention]
     assert sum(abs(column - row) <= 1 for row, column in enumerate(strongest)) >= 5
 
@@ -48,23 +48,23 @@ def test_a_word_looks_at_its_source(learned):
 def test_rivals_are_the_likeliest_others(learned):
     (explanation,) = explain_sentences(learned, ["Lom mir."], ["Dag hud."], ("xa", "yb"))
     for token, probability, rivals in zip(
-        explanation.target, explanation.probabilities, explanation.rivals, strict=True
+        explanation.choices.pieces, explanation.choices.probabilities, explanation.choices.rivals, strict=True
     ):
         names, values = zip(*rivals, strict=True)
         assert len(set(names)) == 3
         assert token not in names
         assert list(values) == sorted(values, reverse=True)
         assert probability + sum(values) <= 1.0001
-    unlikely = explanation.target.index(" hud")
-    assert explanation.rivals[unlikely][0][0] == " fep"
-    assert explanation.rivals[unlikely][0][1] > 0.5 > explanation.probabilities[unlikely]
+    unlikely = explanation.choices.pieces.index(" hud")
+    assert explanation.choices.rivals[unlikely][0][0] == " fep"
+    assert explanation.choices.rivals[unlikely][0][1] > 0.5 > explanation.choices.probabilities[unlikely]
 
 
 def test_only_the_first_sentence_has_the_prefix(learned):
     how = Decoding(GREEDY, Constraints(prefix="Vat"))
     first, second = explain_texts(learned, ["Lom mir. Tas rul."], "xa", "yb", how)
-    assert words_of(first.target).startswith("Vat")
-    assert words_of(second.target) == "Bin hud.<eos>"
+    assert words_of(first.choices.pieces).startswith("Vat")
+    assert words_of(second.choices.pieces) == "Bin hud.<eos>"
 
 
 def test_the_language_may_be_found_out(learned):

@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.choices import Choices
 from common.errors import InputError
-from translation.explanation import Explanation, by_words, explanation_html, percent, write_explanations
+from translation.explanation import Explanation, by_words
+from translation.explanation_page import explanation_html, write_explanations
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,15 +24,14 @@ def make(source, target, *, rivals=None, probabilities=None, seed=0):
     """An explanation of these pieces, the rest at random unless it is given."""
     numbers = random.Random(seed)
     rows = [[numbers.random() for _ in source] for _ in target]
-    return Explanation(
-        tuple(source),
+    choices = Choices(
         tuple(target),
-        tuple(tuple(value / sum(row) for value in row) for row in rows),
         tuple(probabilities or [numbers.random() for _ in target]),
         tuple(rivals or [((" other", 0.1), (" else", 0.05))] * len(target)),
-        "de",
-        "en",
+        (1.0,) * len(target),
+        tuple(tuple(value / sum(row) for value in row) for row in rows),
     )
+    return Explanation(tuple(source), choices, "de", "en")
 
 
 PLAIN = make([" Ein", " Hund", " läuft", ".", "<eos>"], [" A", " dog", " runs", ".", "<eos>"])
@@ -54,51 +56,13 @@ HOSTILE = make(
 
 
 def test_words_by_hand():
-    explanation = Explanation(
-        source=(" Sch", "nee", "<eos>"),
-        target=(" sn", "ow", " falls", "<eos>"),
-        attention=((0.5, 0.3, 0.2), (0.1, 0.7, 0.2), (0.25, 0.25, 0.5), (0.0, 0.1, 0.9)),
-        probabilities=(0.5, 0.8, 0.9, 0.75),
-        rivals=((), (), (), ()),
-        source_language="de",
-        target_language="en",
-    )
-    words = by_words(explanation)
+    attention = ((0.5, 0.3, 0.2), (0.1, 0.7, 0.2), (0.25, 0.25, 0.5), (0.0, 0.1, 0.9))
+    choices = Choices((" sn", "ow", " falls", "<eos>"), (0.5,) * 4, ((),) * 4, (1.0,) * 4, attention)
+    words = by_words(Explanation((" Sch", "nee", "<eos>"), choices, "de", "en"))
     assert words.source == (" Schnee", "<eos>")
-    assert words.target == (" snow", " falls", "<eos>")
+    assert words.choices.pieces == (" snow", " falls", "<eos>")
     assert np.array(words.attention) == pytest.approx(np.array([[0.8, 0.2], [0.5, 0.5], [0.1, 0.9]]))
-    assert words.probabilities == pytest.approx((0.4, 0.9, 0.75))
     assert (words.source_language, words.target_language) == ("de", "en")
-
-
-def test_rivals_of_words_by_hand():
-    explanation = make(
-        [" x", "<eos>"],
-        [" the", " sn", "ow", "man", "<eos>"],
-        probabilities=(0.9, 0.5, 0.8, 0.25, 0.6),
-        rivals=[
-            ((" a", 0.05), (" th", 0.02)),
-            ((" ice", 0.3), ("re", 0.1), (" snow", 0.05)),  # " there" goes on with the word before
-            (("ail", 0.1), (" ow", 0.01)),
-            (("ball", 0.5), (" falls", 0.2), ("<eos>", 0.05)),  # the last two end the word at " snow"
-            (("'s", 0.3), (".", 0.04)),  # " snowman's" goes on with the word before
-        ],
-    )
-    the, snowman, end = by_words(explanation).rivals
-    assert dict(the) == pytest.approx({" there": 0.9 * 0.1, " a": 0.05, " th": 0.02})
-    assert [text for text, _ in the] == [" there", " a", " th"]
-    # " snow" is a choice at the first piece, and one at the third that ends the word, twice.
-    snow = 0.05 + 0.5 * 0.8 * (0.2 + 0.05)
-    assert dict(snowman) == pytest.approx({" ice": 0.3, " snowball": 0.5 * 0.8 * 0.5, " snow": snow})
-    assert dict(end) == pytest.approx({".": 0.04})
-
-
-def test_a_word_in_other_pieces_is_no_rival():
-    explanation = make(
-        [" x"], [" sn", "ow"], rivals=[((" s", 0.2), (" snow", 0.1)), (("o", 0.1), ("ow", 0.1))]
-    )
-    ((*rivals,),) = by_words(explanation).rivals
-    assert sorted(text for text, _ in rivals) == [" s", " sno"]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -107,23 +71,15 @@ def test_attention_still_sums_to_one_and_merging_again_changes_nothing(seed):
     some = [" a", "b", " <0xC3>", "<0xA4>", ".", " ", "'", "3", " 东", "😀", " „", "-", " ε"]
     source, target = ([*numbers.choices(some, k=numbers.randrange(30)), "<eos>"] for _ in range(2))
     words = by_words(make(source, target, seed=seed))
-    assert [sum(row) for row in words.attention] == pytest.approx([1.0] * len(words.target))
+    assert [sum(row) for row in words.attention] == pytest.approx([1.0] * len(words.choices.pieces))
     assert by_words(words) == words
 
 
-@pytest.mark.parametrize(
-    ("probability", "text"),
-    [(0.0, "0%"), (0.001, "<1%"), (0.005, "<1%"), (0.994, "99%"), (1.0, "100%")],
-)
-def test_percentages(probability, text):
-    assert percent(probability) == text
-
-
-@pytest.mark.parametrize("change", ["attention", "probabilities", "rivals", "source"])
-def test_an_explanation_of_other_lengths_is_refused(change):
-    fields = {**vars(PLAIN), change: getattr(PLAIN, change)[:-1]}
-    with pytest.raises(ValueError, match="a row for each target piece"):
-        Explanation(**fields)
+def test_an_explanation_of_other_lengths_is_refused():
+    with pytest.raises(ValueError, match="a column of attention for each piece of the source"):
+        Explanation(PLAIN.source[:-1], PLAIN.choices, "de", "en")
+    with pytest.raises(ValueError, match="must have attention"):
+        Explanation(PLAIN.source, replace(PLAIN.choices, attention=None), "de", "en")
 
 
 class Page(HTMLParser):
@@ -173,7 +129,7 @@ def test_html_runs_nothing_that_a_text_says():
 
 
 def test_html_languages_are_escaped_too():
-    changed = Explanation(**{**vars(PLAIN), "source_language": '"><script>'})
+    changed = replace(PLAIN, source_language='"><script>')
     page = Page(explanation_html(changed))
     assert page.tags.count("script") == 1
     assert page.values.count('"><script>') == 1
@@ -233,9 +189,8 @@ def test_png_darkest_where_the_translation_looked(tmp_path):
     rivals, probabilities = ((),) * 3, (1.0,) * 3
     words = ("a", "b", "c")
     source, target = (tuple(f" {word}" for word in words),) * 2
-    write_explanations(
-        [Explanation(source, target, rows, probabilities, rivals, "de", "en")], tmp_path / "a.png"
-    )
+    choices = Choices(target, probabilities, rivals, (0.0,) * 3, rows)
+    write_explanations([Explanation(source, choices, "de", "en")], tmp_path / "a.png")
     picture = pixels(tmp_path / "a.png")
     blue = (abs(picture - (0x18, 0x5F, 0xBE)).max(axis=2) < 3).nonzero()
     # By thirds of the blue area down: the middle of each is right, left, rightmost.
@@ -306,9 +261,12 @@ def test_neither_torch_nor_pyplot_nor_a_display_is_needed(environment, tmp_path)
     code = f"""
 import sys
 from pathlib import Path
-from translation.explanation import Explanation, write_explanations
+from common.choices import Choices
+from translation.explanation import Explanation
+from translation.explanation_page import write_explanations
+one = Explanation((" a",), Choices((" b",), (0.5,), ((),), (1.0,), ((1.0,),)), "de", "en")
+write_explanations([one], Path({str(tmp_path / "a.html")!r}))
 assert "matplotlib" not in sys.modules
-one = Explanation((" a",), (" b",), ((1.0,),), (0.5,), ((),), "de", "en")
 write_explanations([one], Path({str(tmp_path / "a.png")!r}))
 assert not {{"torch", "matplotlib.pyplot"}} & set(sys.modules)
 """

@@ -10,12 +10,13 @@ import torch
 from common.constraints import Constraints
 from common.decoder import DecoderConfig
 from common.errors import InputError
+from common.loops import is_loop
 from common.result import Result
 from common.sampling import GREEDY, Sampling
 from common.search import Beam
 from common.tokenizer import Tokenizer
 from translation import texts as texts_module
-from translation.careful import Sentence, is_loop
+from translation.careful import Sentence
 from translation.encoder import EncoderConfig
 from translation.model import Translator
 from translation.placeholders import PLACEHOLDERS
@@ -145,32 +146,6 @@ def test_capitals_throughout(learned):
     quiet, loud = learned.translate(["Lom mir 😀 tas!", "LOM MIR 😀 TAS!"], "xa", "yb", Beam(2, count=2))
     assert loud.text == quiet.text.upper() == "DAG FEP 😀 BIN!"
     assert all(each.text.isupper() for each in loud.alternatives)
-
-
-@pytest.mark.parametrize(
-    ("tokens", "expected"),
-    [
-        ("", False),
-        ("a", False),
-        ("aaa", False),
-        ("aaaa", True),
-        ("abaaaac", True),
-        ("abab", False),
-        ("ababab", True),
-        ("xababaxb", False),
-        ("xxababab", True),
-        ("abcabcabc", True),
-        ("abcabcab", False),
-        ("abcdabceabcf", False),
-        ("abcdefghijkl" * 2, False),
-        ("." + "abcdefghijkl" * 3, True),
-        ("aabbaabbaab", False),
-        ("aabbaabbaabb", True),
-    ],
-)
-def test_is_loop(tokens, expected):
-    assert is_loop(tokens) == expected
-    assert is_loop(tuple(tokens[::-1])) == expected
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from translation.explanation import SUFFIXES
+from common.page import SUFFIXES
 from translation.model import Translator
 
 SAMPLES = ("--temperature", "1", "--seed", "3")

@@ -1,6 +1,6 @@
 import pytest
 
-from translation.words import text_of, words_of
+from common.words import percent, shown, text_of, visible, words_of
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,31 @@ def test_pieces_of_a_tokenizer_become_the_words_of_the_text():
     tokenizer = Tokenizer.train("byte-pair", ["ein hund läuft durch den schnee"], vocabulary_size=280)
     pieces = tokenizer.pieces([*tokenizer.encode(text), tokenizer.EOS])
     assert [text_of(pieces, word).strip() for word in words_of(pieces)] == [*text.split(), "<eos>"]
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        (" dog", "dog"),
+        (" ", "␣"),
+        ("\n", "↵"),
+        ("\t", "␣"),
+        ("a\x00\x1bb", "a␀␛b"),
+        ("a\x7f\ufffe", "a\ufffd\ufffd"),
+    ],
+)
+def test_what_cannot_be_seen_is_shown(word, text):
+    assert visible(word) == text
+
+
+def test_long_words_lose_their_middle():
+    assert shown("x" * 24) == "x" * 24
+    assert shown("a" * 15 + "b" * 5 + "c" * 8) == "a" * 15 + "…" + "c" * 8
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [(0.0, "0%"), (0.001, "<1%"), (0.005, "<1%"), (0.994, "99%"), (1.0, "100%")],
+)
+def test_percentages(probability, text):
+    assert percent(probability) == text

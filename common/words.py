@@ -1,4 +1,4 @@
-"""Which byte-pair pieces make a word: for people, who read words."""
+"""Tokens for people, who read words: which pieces make one, and how it is shown."""
 
 import re
 from bisect import bisect_right
@@ -44,3 +44,23 @@ def _as_bytes(piece: str) -> bytes:
     """The bytes that a piece stands for; ``<0xF0>`` is one that is no whole character."""
     symbols = _BYTE.sub(lambda match: chr(0xDC00 + int(match[1], 16)), piece)
     return symbols.encode("utf-8", "surrogateescape")
+
+
+def visible(word: str) -> str:
+    """The word without its space, and with signs in place of what cannot be written into a page."""
+    signs = (chr(0x2400 + ord(sign)) if sign < " " else sign for sign in word.strip())
+    return "".join("\ufffd" if sign in "\x7f\ufffe\uffff" else sign for sign in signs) or (
+        "↵" if "\n" in word else "␣"
+    )
+
+
+def shown(word: str) -> str:
+    """The word as `visible`, without its middle if it is long."""
+    word = visible(word)
+    return word if len(word) <= 24 else f"{word[:15]}…{word[-8:]}"
+
+
+def percent(probability: float) -> str:
+    """A probability to read."""
+    text = f"{100 * probability:.0f}%"
+    return "<1%" if text == "0%" and probability > 0.0 else text
