@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import tee
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from captioning.bulk import caption_all
 from captioning.flags import add_model, add_threads, use_threads
@@ -22,6 +22,7 @@ from common.output import add_output, part_of, texts_of
 from common.page import check_path
 
 if TYPE_CHECKING:
+    from captioning.companions import Companions
     from common.result import Result
 
 EXAMPLES = """\
@@ -32,6 +33,8 @@ examples:
       one record a line: image, caption, score (log-probability), language; or image and error.
       After an interruption the same command with --resume goes on where it stopped
   inwords caption photo.jpg --explain why.html             where it looked for each word, and its rivals
+  inwords caption holiday/ --gallery holiday.html          a page with thumbnails and a search box
+  inwords caption holiday/ --write-xmp                     a sidecar file beside each photograph
   inwords caption photo.jpg --count 5                      five that are no near-duplicates of each other
   inwords caption photo.jpg --count 5 --temperature 0.8    more daring ones
   inwords caption photo.jpg --prefix "a dog" --ban snow --max-length 12
@@ -75,6 +78,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="draw where the model looked for each word into a .html, .png or .svg",
     )
+    parser.add_argument(
+        "--gallery", type=Path, metavar="FILE.html", help="write one page with all photographs and captions"
+    )
+    parser.add_argument(
+        "--write-xmp",
+        action="store_true",
+        help="write each caption into photo.jpg.xmp, which photo managers read; photo.jpg stays as it is",
+    )
     add_threads(parser)
     add_decoding(parser, "--beam 3")
     add_constraints(parser)
@@ -83,8 +94,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Caption what was given, write it, and report what went wrong; 1 if a photograph did."""
     _check(options)
+    from captioning.companions import companions
     from captioning.explaining import check
-    from captioning.explanation_page import explain_to
     from captioning.model import USUAL, Captioner
 
     strategy, constraints = chosen_strategy(options, USUAL), chosen_constraints(options)
@@ -94,11 +105,19 @@ def run(options: argparse.Namespace) -> int:
     captioner.language_tag(options.language)
     if options.explain:
         check(captioner, sum(1 for _ in find_photographs(options.photographs)))
-    captioned: list[tuple[str, Path | BinaryIO, str]] = []
     lines = 1 if options.format == "jsonl" else options.count
-    with open_bulk_output(
-        options.output, lines_per_item=lines, resume=options.resume, report=report
-    ) as output:
+    with (
+        open_bulk_output(
+            options.output, lines_per_item=lines, resume=options.resume, report=report
+        ) as output,
+        companions(
+            captioner,
+            options.language,
+            gallery=options.gallery,
+            sidecars=options.write_xmp,
+            explain=options.explain,
+        ) as beside,
+    ):
         todo, again = tee(output.remaining(_photographs(options, output.done)))
         results = caption_all(
             captioner,
@@ -107,13 +126,11 @@ def run(options: argparse.Namespace) -> int:
             options.language,
             constraints,
             readers=options.threads,
+            look=beside.look,
             first=output.done,
         )
         named = zip(again, (result for _, result in results), strict=True)
-        status = _write(options, named, output, captioned)
-    if options.explain and captioned:
-        explain_to(options.explain, captioner, captioned, options.language)
-    return status
+        return _write(options, named, output, beside)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -126,6 +143,8 @@ def _check(options: argparse.Namespace) -> None:
         check_path(options.explain)
         if not options.photographs or options.resume:
             options.usage("--explain draws some photographs at once: give them as PHOTO, without --resume")
+    if options.gallery and options.resume:
+        options.usage("--gallery shows all photographs: leave --resume out")
     if options.input and options.input.name.removesuffix(".gz").endswith(".jsonl"):
         options.field = options.field or "image"
     if options.field:
@@ -146,9 +165,9 @@ def _write(
     options: argparse.Namespace,
     outcomes: Iterable[tuple[Photograph, Result | InputError]],
     output: BulkOutput,
-    captioned: list[tuple[str, Path | BinaryIO, str]],
+    beside: Companions,
 ) -> int:
-    """Write each result as it comes, report errors, keep what is to be explained; the exit status."""
+    """Write each result as it comes, and what is made beside it, and report errors; the exit status."""
     # Names help a person who looks at many; a program that reads lines wants one caption on each.
     named = output.file.isatty() and not _is_one(options)
     failed = total = 0
@@ -160,8 +179,7 @@ def _write(
         if isinstance(result, InputError):
             failed += 1
             report(f"error: {f'{options.input}, line {item.number}: ' if options.input else ''}{result}")
-        elif options.explain:
-            captioned.append((item.text, source, result.text))
+        beside.add(item.text, source, result)
         if options.format == "jsonl":
             output.write([_record(options, item, result)])
         else:

@@ -211,6 +211,6 @@ def test_rewards_rise():
         optimizer.step()
     assert sum(means[-10:]) / 10 > 2 * sum(means[:5]) / 5
     features = batch_of(captioner, [0, 1, 2]).truth.features
-    results = captioner.eval().caption_features(features, GREEDY)
+    results = captioner.eval().caption_pixels(features, GREEDY)
     assert all(result.tokens[-1] == "<eos>" for result in results)
     assert END not in " ".join(result.text for result in results)
