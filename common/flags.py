@@ -9,9 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-BUILT_IN = Path(__file__).parent / "pretrained"
-"""The built-in language model."""
-
 
 def signature(directory: Path) -> str:
     """What tells one set of weights from another: the start of their file's SHA-256."""

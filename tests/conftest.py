@@ -240,7 +240,7 @@ def tiny_captioner(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a character model that has learned nothing."""
     from common.decoder import DecoderConfig
-    from common.language_model import LanguageModel, LanguageModelConfig
+    from common.generation.model import LanguageModel, LanguageModelConfig
     from common.tokenizer import Tokenizer
 
     torch.manual_seed(0)

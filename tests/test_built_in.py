@@ -11,7 +11,7 @@ from safetensors import safe_open
 from captioning import Captioner
 from common.cli import applications
 from common.flags import signature
-from common.language_model import LanguageModel
+from common.generation.model import LanguageModel
 from common.sampling import GREEDY, Sampling
 from translation import Translator
 

@@ -10,7 +10,7 @@ from captioning.model import CaptionBatch, Captioner, CaptionerConfig
 from captioning.photographs import read_photograph, to_pixels
 from common.decoder import DecoderConfig
 from common.errors import InputError
-from common.language_model import LanguageModel, LanguageModelConfig
+from common.generation.model import LanguageModel, LanguageModelConfig
 from common.sampling import GREEDY, Sampling
 from common.search import Beam
 from common.tokenizer import Tokenizer

@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from common import model_directory
 from common.decoder import DecoderConfig
 from common.errors import InputError
-from common.language_model import LanguageModel, LanguageModelConfig
+from common.generation.model import LanguageModel, LanguageModelConfig
 from common.tokenizer import Tokenizer
 
 

@@ -256,7 +256,7 @@ def test_saved_and_loaded(tmp_path, cell, storage, error):
 
 
 def test_another_kind_of_model(tmp_path):
-    from common.language_model import LanguageModel, LanguageModelConfig
+    from common.generation.model import LanguageModel, LanguageModelConfig
 
     translator = translator_of()
     config = LanguageModelConfig(replace(translator.config.decoder, summary_size=0, memory_size=0))
