@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from common.cli import main
-from common.language_model import LanguageModel
+from common.generation import LanguageModel
 from common.sampling import Sampling
 
 DOCUMENTS = Path(__file__).parents[1] / "docs"
@@ -74,6 +74,6 @@ def test_the_pictures_are_there():
 
 
 def test_the_code_that_it_names_is_there():
-    named = re.findall(r"`(\w+/\w+\.py)`", LESSON)
+    named = re.findall(r"`((?:\w+/)+\w+\.py)`", LESSON)
     assert "common/decoder.py" in named
     assert [name for name in named if not (DOCUMENTS.parent / name).is_file()] == []

@@ -21,9 +21,11 @@ def trained(inwords, shapes, tmp_path_factory):
     folder = tmp_path_factory.mktemp("training")
     torch.manual_seed(0)
     save_file(import_models().resnet18(weights=None).state_dict(), folder / "resnet18.safetensors")
+    held_out = write_shapes(folder / "held-out", 4, seed=2)
     data = f'images = "{shapes[0]}"\ncaptions = "{shapes[1]}"\n'
+    others = f'images = "held-out"\ncaptions = "{held_out}"\n'
     (folder / "recipe.toml").write_text(
-        f'output = "run"\nfeatures = "features"\ntokens_per_batch = 100\n[data]\n{data}[validation]\n{data}'
+        f'output = "run"\nfeatures = "features"\ntokens_per_batch = 100\n[[data]]\n{data}[[validation]]\n{others}'
         '[model]\nbackbone = "resnet18"\nweights = "resnet18.safetensors"\nimage_size = 32\n'
         "vocabulary_size = 270\nembedding_size = 8\ndecoder_size = 16\ndecoder_layers = 1\n"
         'maximum_length = 12\nstorage = "int8"\n'
@@ -56,7 +58,7 @@ def test_train_and_resume(trained, shapes, call):
         (("--set", "model.backbone=vgg16"), "backbone must be one of resnet18"),
         (("--set", "model.backbone=resnet34"), "resnet18.safetensors: not the weights of a resnet34"),
         (("--set", "model.weights=recipe.toml"), "recipe.toml: no weights could be read"),
-        (("--set", "data.images=elsewhere"), "no such image (12 of 12 are missing); mend `images`"),
+        (("--set", "tokens_per_batch=0"), "tokens_per_batch must be at least 1, got 0"),
         (("--set", "output=other", "--resume"), "no checkpoint to resume from; train without --resume"),
     ],
 )
