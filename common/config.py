@@ -70,6 +70,10 @@ def build(kind: type[C], values: dict[str, Any], where: str) -> C:
             near = difflib.get_close_matches(name, fields, 1)
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(fields)}"
             raise InputError(f"{where}: unknown setting {name}; {hint}")
+        default = fields[name].default_factory
+        if isinstance(value, dict) and default is not dataclasses.MISSING:
+            # What a section does not say is as in the default of this section, not of its kind.
+            value = as_values(default()) | value
         made[name] = _convert(hints[name], value, f"{where}: {name}")
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING

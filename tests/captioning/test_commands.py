@@ -25,7 +25,8 @@ def trained(inwords, shapes, tmp_path_factory):
     data = f'images = "{shapes[0]}"\ncaptions = "{shapes[1]}"\n'
     others = f'images = "held-out"\ncaptions = "{held_out}"\n'
     (folder / "recipe.toml").write_text(
-        f'output = "run"\nfeatures = "features"\ntokens_per_batch = 100\n[[data]]\n{data}[[validation]]\n{others}'
+        f'output = "run"\nfeatures = "features"\ntokens_per_batch = 100\n'
+        f"[[data]]\n{data}[[validation]]\n{others}"
         '[model]\nbackbone = "resnet18"\nweights = "resnet18.safetensors"\nimage_size = 32\n'
         "vocabulary_size = 270\nembedding_size = 8\ndecoder_size = 16\ndecoder_layers = 1\n"
         'maximum_length = 12\nstorage = "int8"\n'

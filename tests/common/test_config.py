@@ -190,3 +190,20 @@ def test_a_byte_order_mark_is_passed_over(tmp_path):
     path = tmp_path / "recipe.toml"
     path.write_bytes(b"\xef\xbb\xbfa = 1\n")
     assert read_recipe(path) == {"a": 1}
+
+
+@dataclass(frozen=True)
+class Inner:
+    size: int = 1
+    rate: float = 0.5
+
+
+@dataclass(frozen=True)
+class Outer:
+    inner: Inner = field(default_factory=lambda: Inner(rate=0.0))
+
+
+def test_a_section_goes_on_from_its_own_default():
+    assert build(Outer, {"inner": {"size": 3}}, "recipe") == Outer(Inner(3, 0.0))
+    assert build(Outer, {"inner": {"rate": 2}}, "recipe") == Outer(Inner(1, 2.0))
+    assert build(Outer, {}, "recipe") == Outer(Inner(1, 0.0))
