@@ -166,6 +166,6 @@ def test_the_commands_in_the_documents_exist():
 
 def test_the_recipes_in_the_documents_exist():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = re.findall(r"[\w/]+/recipes/\w+\.toml", text)
+    named = re.findall(r"[\w/]+/recipes/[\w-]+\.toml", text)
     assert named
     assert [name for name in named if not (ROOT / name).is_file()] == []
