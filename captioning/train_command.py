@@ -6,9 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.cli import report, report_trained
-from common.flags import add_settings
-from common.presets import filled, fitting
+from common.train_command import (
+    add_output,
+    add_recipe,
+    add_start_from,
+    add_training,
+    given_settings,
+    run_training,
+    sized_recipe,
+)
 
 if TYPE_CHECKING:
     from captioning.recipe import CaptionerRecipe
@@ -18,13 +24,7 @@ OWN_PHOTOGRAPHS = Path(__file__).parent / "recipes" / "own-photographs.toml"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument(
-        "config",
-        nargs="?",
-        type=Path,
-        metavar="CONFIG.toml",
-        help="the recipe; without, one that suits the number of your --images",
-    )
+    add_recipe(parser, "one that suits the number of your --images")
     parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the photographs to learn from")
     parser.add_argument(
         "--captions",
@@ -41,32 +41,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="captions of those of the --images to measure on, which are not learned from; "
         "without, 5 %% of the photographs, at most 1,000, are set apart",
     )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="folder for the model (best/), curves.png, metrics.jsonl and the checkpoint",
-    )
-    parser.add_argument(
-        "--start-from",
-        metavar="built-in|DIR",
-        help="go on from this model, with its vocabulary, instead of from scratch",
-    )
-    parser.add_argument("--epochs", type=int, metavar="N", help="most passes over the photographs")
-    add_settings(parser)
+    add_output(parser)
+    add_start_from(parser)
+    add_training(parser, "photographs")
 
 
 def run(options: argparse.Namespace) -> int:
     """Train a captioner and print where it is; returns the exit status."""
     _check(options)
     from captioning.training import train_captioner
-    from common.workers import Workers
 
     recipe, chosen = _recipe(options)
-    if chosen:
-        Workers.join().only_first(report)(chosen)
-    report_trained(train_captioner(recipe, resume=options.resume, report=report))
-    return 0
+    return run_training(train_captioner, recipe, resume=options.resume, chosen=chosen)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -81,7 +67,7 @@ def _check(options: argparse.Namespace) -> None:
 def _recipe(options: argparse.Namespace) -> tuple[CaptionerRecipe, str]:
     """The recipe, and what in it was chosen for the number of photographs, in words."""
     from captioning.recipe import CaptionerRecipe
-    from common.config import build, read_recipe
+    from common.config import read_recipe
 
     where = str(options.config or "inwords train captioner")
     values = read_recipe(options.config or OWN_PHOTOGRAPHS, options.set)
@@ -90,21 +76,18 @@ def _recipe(options: argparse.Namespace) -> tuple[CaptionerRecipe, str]:
         values["data"] = [files | ({"captions": str(options.captions)} if options.captions else {})]
         if options.validation:
             values["validation"] = [files | {"captions": str(options.validation)}]
-    for name in ("output", "start_from"):
-        if given := getattr(options, name):
-            values[name] = str(given)
-    if options.epochs is not None:
-        values["training"] = {**values.get("training", {}), "epochs": options.epochs}
-    sizes, fine_tuning = values.pop("sizes", None), values.pop("fine_tuning", {})
-    recipe = build(CaptionerRecipe, values, where)
-    if sizes is None:
+    given_settings(options, values)
+    recipe, count = sized_recipe(CaptionerRecipe, values, where, "photographs", _count)
+    if count is None:
         return recipe, ""
-    count = len({record.image for files in recipe.data for record in files.read()})
-    defaults = fine_tuning if recipe.start_from else fitting(sizes, "photographs", count, where)
-    recipe = build(CaptionerRecipe, filled(values, defaults), where)
     training, model = recipe.training, recipe.model
     return recipe, (
         f"{count:,} photographs, so training.epochs={training.epochs} at most, training.learning_rate="
         f"{training.learning_rate:g}, model.dropout={model.dropout:g}, model.trained_stages="
         f"{model.trained_stages} (--set changes them)"
     )
+
+
+def _count(recipe: CaptionerRecipe) -> int:
+    """The photographs to learn from."""
+    return len({record.image for files in recipe.data for record in files.read()})

@@ -164,13 +164,6 @@ def report(line: str) -> None:
     tqdm.write(line, file=sys.stderr)
 
 
-def report_trained(best: Path) -> None:
-    """Print where the trained model is; where several processes have trained it, the first of them does."""
-    from common.workers import Workers
-
-    Workers.join().only_first(print)(str(best))
-
-
 def _stop(signal_number: int, frame: object) -> NoReturn:
     """End as after an error, so that what is half written is removed."""
     sys.exit(128 + signal_number)

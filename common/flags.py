@@ -25,25 +25,3 @@ def changed_flags(
     usual, values = vars(probe.parse_args([])), vars(options)
     names = {flag: flag[2:].replace("-", "_") for flag in re.findall(r"--[a-z-]+", probe.format_usage())}
     return {flag: values[name] for flag, name in names.items() if values.get(name) != usual.get(name)}
-
-
-def add_recipe(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of a training command."""
-    parser.add_argument(
-        "config", type=Path, metavar="CONFIG.toml", help="the recipe; see the recipes/ folders"
-    )
-    add_settings(parser)
-
-
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of a training command."""
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change one setting of the recipe, such as training.epochs=3; may be repeated",
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="go on from the checkpoint in the recipe's output"
-    )

@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from common.loops import is_loop
 from common.result import Result
 from common.sampling import Sampling
 from common.search import Beam
 from translation.coverage import by_coverage
-from translation.decoding import Decoding
+from translation.decoding import Decoding, decode_sentences
+from translation.network import TranslationNetwork
 from translation.placeholders import PLACEHOLDERS
 from translation.preparation import Prepared
-
-if TYPE_CHECKING:
-    from translation.model import Translator
 
 # No model means these: control characters and line ends, and bytes that are no whole character.
 _UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffd]+")
@@ -54,7 +51,7 @@ class Sentence:
 
 
 def translate_prepared(
-    translator: Translator, sentences: Sequence[Sentence], target: str, how: Decoding
+    network: TranslationNetwork, sentences: Sequence[Sentence], target: str, how: Decoding
 ) -> list[Result]:
     """What the model writes for sentences, placeholders still in it.
 
@@ -68,41 +65,41 @@ def translate_prepared(
     for prefix, places in places_of.items():
         constrained = replace(how, constraints=replace(how.constraints, prefix=prefix))
         some = [sentences[place] for place in places]
-        results |= zip(places, _search_well(translator, some, target, constrained), strict=True)
+        results |= zip(places, _search_well(network, some, target, constrained), strict=True)
     return [results[place] for place in range(len(sentences))]
 
 
 def _search_well(
-    translator: Translator, sentences: Sequence[Sentence], target: str, how: Decoding
+    network: TranslationNetwork, sentences: Sequence[Sentence], target: str, how: Decoding
 ) -> list[Result]:
     """The results of sentences, searched again with more care where something has gone wrong."""
-    results = _search(translator, sentences, target, how)
+    results = _search(network, sentences, target, how)
     if isinstance(how.strategy, Sampling) and how.strategy.temperature:
         return results  # asked for whatever comes
-    failed = [row for row, each in enumerate(sentences) if _badness(translator, results[row], each)]
-    others = _search(translator, [sentences[row] for row in failed], target, _careful(how))
+    failed = [row for row, each in enumerate(sentences) if _badness(network, results[row], each)]
+    others = _search(network, [sentences[row] for row in failed], target, _careful(how))
     for row, other in zip(failed, others, strict=True):
-        results[row] = _choose(translator, results[row], other, sentences[row])
+        results[row] = _choose(network, results[row], other, sentences[row])
     return results
 
 
 def _search(
-    translator: Translator, sentences: Sequence[Sentence], target: str, how: Decoding
+    network: TranslationNetwork, sentences: Sequence[Sentence], target: str, how: Decoding
 ) -> list[Result]:
     texts, items = [each.prepared.text for each in sentences], [each.item for each in sentences]
     strategy = how.strategy
     if not how.coverage_penalty or not isinstance(strategy, Beam):
-        return translator.translate_sentences(texts, target, strategy, how.constraints, items=items)
+        return decode_sentences(network, texts, target, strategy, how.constraints, items)
     whole = replace(strategy, count=strategy.size)
-    results = translator.translate_sentences(texts, target, whole, how.constraints, items=items)
-    return by_coverage(translator, texts, results, target, strategy, how.coverage_penalty)
+    results = decode_sentences(network, texts, target, whole, how.constraints, items)
+    return by_coverage(network, texts, results, target, strategy, how.coverage_penalty)
 
 
-def _badness(translator: Translator, result: Result, sentence: Sentence) -> int:
+def _badness(network: TranslationNetwork, result: Result, sentence: Sentence) -> int:
     """0 for what is right, 1 if what must be carried over is lost, 2 for nothing at all and for loops."""
     read, written = sentence.prepared, readable(result.text)
     # "Nein, nein, nein, nein!" goes round in circles itself, and so may its translation.
-    if is_loop(result.tokens) and not is_loop(translator.tokenizer.encode(read.text.lower())):
+    if is_loop(result.tokens) and not is_loop(network.tokenizer.encode(read.text.lower())):
         return 2
     if not written.strip():
         return 2
@@ -117,12 +114,12 @@ def _careful(how: Decoding) -> Decoding:
     return replace(how, strategy=Beam(size, length_penalty, size), constraints=constraints)
 
 
-def _choose(translator: Translator, first: Result, other: Result, sentence: Sentence) -> Result:
+def _choose(network: TranslationNetwork, first: Result, other: Result, sentence: Sentence) -> Result:
     """Of all that was found the least bad, as many as ``first`` has."""
     every: dict[str, Result] = {}
     for each in (first, *first.alternatives, other, *other.alternatives):
         every.setdefault(readable(each.text), replace(each, alternatives=()))
-    best, *rest = sorted(every.values(), key=lambda each: _badness(translator, each, sentence))
+    best, *rest = sorted(every.values(), key=lambda each: _badness(network, each, sentence))
     return replace(best, alternatives=tuple(rest[: len(first.alternatives)]))
 
 

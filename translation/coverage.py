@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from common.result import Result
 from common.search import Beam
 from common.tokenizer import BASIC_TOKENS, EOS
+from translation.network import TranslationNetwork
 from translation.reading import read_translations
-
-if TYPE_CHECKING:
-    from translation.model import Translator
 
 _END = BASIC_TOKENS[EOS]
 
 
 def by_coverage(
-    translator: Translator,
+    network: TranslationNetwork,
     sources: Sequence[str],
     results: Sequence[Result],
     target: str,
@@ -35,7 +32,7 @@ def by_coverage(
     """
     every = [(row, each) for row, result in enumerate(results) for each in (result, *result.alternatives)]
     readings = read_translations(
-        translator, [sources[row] for row, _ in every], [each.text for _, each in every], target
+        network, [sources[row] for row, _ in every], [each.text for _, each in every], target
     )
     ranked: list[list[tuple[bool, float, Result]]] = [[] for _ in results]
     for (row, each), reading in zip(every, readings, strict=True):

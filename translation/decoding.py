@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,9 +15,7 @@ from common.rules import Rules
 from common.sampling import Sampling
 from common.search import Beam, Strategy, decode, stream
 from common.tokenizer import Tokenizer
-
-if TYPE_CHECKING:
-    from translation.model import Translator
+from translation.network import TranslationNetwork
 
 
 @dataclass(frozen=True)
@@ -49,28 +46,29 @@ class Decoding:
             raise ValueError("coverage_penalty must go without diversity, got both: each orders a beam anew")
 
 
+@torch.inference_mode()
 def decode_sentences(
-    translator: Translator,
+    network: TranslationNetwork,
     sentences: Sequence[str],
     target: str,
     strategy: Strategy,
     constraints: Constraints,
     items: Sequence[int],
 ) -> list[Result]:
-    """Translate each sentence; see :meth:`Translator.translate_sentences`."""
+    """Translate each sentence; see ``Translator.translate_sentences``."""
     results = [Result("")] * len(sentences)
-    start, ids = constraints.start(translator.tokenizer), translator.source_ids(sentences)
-    prompt = _prompt(translator, target, start)
-    lengths_allowed = [_most(translator, len(each), constraints, start) for each in ids]
+    start, ids = constraints.start(network.tokenizer), network.source_ids(sentences)
+    prompt = _prompt(network, target, start)
+    lengths_allowed = [_most(network, len(each), constraints, start) for each in ids]
     width = strategy.size if isinstance(strategy, Beam) else strategy.count
     for most in sorted(set(lengths_allowed)):
         rows = [row for row, each in enumerate(lengths_allowed) if each == most]
-        rules = _rules(translator, constraints, start, most)
-        for places, sources, lengths in translator.batches([ids[row] for row in rows], width):
+        rules = _rules(network, constraints, start, most)
+        for places, sources, lengths in network.batches([ids[row] for row in rows], width):
             chosen = [rows[place] for place in places]
-            state, _ = translator.encode(sources, lengths)
+            state, _ = network.encode(sources, lengths)
             found = decode(
-                translator.decoder,
+                network.decoder,
                 state,
                 prompt.expand(len(chosen), -1),
                 strategy,
@@ -78,12 +76,12 @@ def decode_sentences(
                 items=[items[row] for row in chosen],
             )
             for row, hypotheses in zip(chosen, found, strict=True):
-                results[row] = make_result(hypotheses, translator.tokenizer, start.ids)
+                results[row] = make_result(hypotheses, network.tokenizer, start.ids)
     return results
 
 
 def stream_sentence(
-    translator: Translator,
+    network: TranslationNetwork,
     sentence: str,
     target: str,
     sampling: Sampling,
@@ -95,14 +93,14 @@ def stream_sentence(
     Raises:
         InputError: The sentence is too long, or the constraints cannot be met.
     """
-    start, ids = constraints.start(translator.tokenizer), translator.source_ids([sentence])
-    rules = _rules(translator, constraints, start, _most(translator, len(ids[0]), constraints, start))
+    start, ids = constraints.start(network.tokenizer), network.source_ids([sentence])
+    rules = _rules(network, constraints, start, _most(network, len(ids[0]), constraints, start))
     # Inference mode is one thread's: it must be off whenever another may go on.
     with torch.inference_mode():
-        ((_, sources, lengths),) = translator.batches(ids)
-        state, _ = translator.encode(sources, lengths)
-        prompt = _prompt(translator, target, start)
-        tokens = stream(translator.decoder, state, prompt, sampling, rules, item=item)
+        ((_, sources, lengths),) = network.batches(ids)
+        state, _ = network.encode(sources, lengths)
+        prompt = _prompt(network, target, start)
+        tokens = stream(network.decoder, state, prompt, sampling, rules, item=item)
     written = start.ids
     while (token := _next(tokens)) is not None:
         written += (token,)
@@ -114,13 +112,13 @@ def _next(tokens: Iterator[int]) -> int | None:
         return next(tokens, None)
 
 
-def _prompt(translator: Translator, target: str, start: Start) -> Tensor:
+def _prompt(network: TranslationNetwork, target: str, start: Start) -> Tensor:
     """What every translation starts from: the tag of its language and the prefix, (1, length)."""
-    tag = translator.tokenizer.special(f"<{target}>")
-    return torch.tensor([[tag, *start.ids]], device=translator.device)
+    tag = network.tokenizer.special(f"<{target}>")
+    return torch.tensor([[tag, *start.ids]], device=network.device)
 
 
-def _most(translator: Translator, source_length: int, constraints: Constraints, start: Start) -> int:
+def _most(network: TranslationNetwork, source_length: int, constraints: Constraints, start: Start) -> int:
     """Most tokens of a translation, the prefix counted: nothing that is right is much longer than twice
     its source.
 
@@ -129,8 +127,8 @@ def _most(translator: Translator, source_length: int, constraints: Constraints, 
     """
     stepped = -(-source_length // 16) * 16
     most = max(2 * stepped + 20 + len(start.ids), constraints.min_length + 1)
-    return min(translator.config.maximum_length, most)
+    return min(network.config.maximum_length, most)
 
 
-def _rules(translator: Translator, constraints: Constraints, start: Start, most: int) -> Rules:
-    return constraints.rules(translator.tokenizer, start, eos=Tokenizer.EOS, max_length=most)
+def _rules(network: TranslationNetwork, constraints: Constraints, start: Start, most: int) -> Rules:
+    return constraints.rules(network.tokenizer, start, eos=Tokenizer.EOS, max_length=most)

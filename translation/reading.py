@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 
 from common.reading import Reading, read_given
 from common.tokenizer import Tokenizer
-
-if TYPE_CHECKING:
-    from translation.model import Translator
+from translation.network import TranslationNetwork
 
 
 @torch.inference_mode()
 def read_translations(
-    translator: Translator,
+    network: TranslationNetwork,
     sources: Sequence[str],
     translations: Sequence[str],
     target: str,
@@ -26,7 +23,7 @@ def read_translations(
     """Read each translation and its end-of-sentence beside its source, sentences as they are.
 
     Args:
-        translator: Who reads.
+        network: Who reads.
         sources: Sentences.
         translations: A translation of each; the memory that they need grows with their lengths.
         target: The language of the translations.
@@ -35,15 +32,15 @@ def read_translations(
     Raises:
         InputError: A source is too long.
     """
-    source_ids = translator.source_ids(sources)
+    source_ids = network.source_ids(sources)
     # However long: what a beam has written up to the limit has one token more with its end.
-    target_ids = [[*ids, Tokenizer.EOS] for ids in translator.tokenizer.encode_batch(translations)]
-    tag = translator.tokenizer.special(f"<{target}>")
+    target_ids = [[*ids, Tokenizer.EOS] for ids in network.tokenizer.encode_batch(translations)]
+    tag = network.tokenizer.special(f"<{target}>")
     readings: dict[int, Reading] = {}
-    for places, batch, lengths in translator.batches(source_ids):
-        state, _ = translator.encode(batch, lengths)
+    for places, batch, lengths in network.batches(source_ids):
+        state, _ = network.encode(batch, lengths)
         targets = [target_ids[place] for place in places]
         firsts = [[tag]] * len(places)
-        read = read_given(translator.decoder, state, firsts, targets, keep_logits=keep_logits)
+        read = read_given(network.decoder, state, firsts, targets, keep_logits=keep_logits)
         readings |= zip(places, read, strict=True)
     return [readings[place] for place in range(len(sources))]

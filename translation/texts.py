@@ -6,21 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import count, islice, zip_longest
-from typing import TYPE_CHECKING
 
 from common.errors import InputError
 from common.result import Result
 from translation.careful import Sentence, readable, translate_prepared
 from translation.decoding import Decoding
+from translation.detection import detect
+from translation.languages import AUTO
+from translation.network import TranslationNetwork
 from translation.placeholders import PLACEHOLDERS
 from translation.preparation import Prepared, prepare
 from translation.sentences import cut_sentence, split_text
-
-if TYPE_CHECKING:
-    from translation.model import Translator
-
-AUTO = "auto"
-"""In place of a source language: to be found out."""
 
 WINDOW = 512
 """Texts of an iterator that are translated together."""
@@ -41,17 +37,17 @@ def in_windows(
 
 
 def translate_texts(
-    translator: Translator,
+    network: TranslationNetwork,
     source: str,
     target: str,
     how: Decoding,
     texts: Sequence[str],
     items: Sequence[int],
 ) -> list[Result]:
-    """Translate texts, each with its number in ``items``; see :meth:`Translator.translate`."""
-    split = split_texts(translator, source, target, texts, items)
+    """Translate texts, each with its number in ``items``; see ``Translator.translate``."""
+    split = split_texts(network, source, target, texts, items)
     sentences = [piece for _, pieces in split for piece in pieces if isinstance(piece, Sentence)]
-    results = map(_finish, translate_prepared(translator, sentences, target, how), sentences)
+    results = map(_finish, translate_prepared(network, sentences, target, how), sentences)
     return [
         replace(
             _join([next(results) if isinstance(piece, Sentence) else Result(piece) for piece in pieces]),
@@ -62,7 +58,7 @@ def translate_texts(
 
 
 def split_texts(
-    translator: Translator, source: str, target: str, texts: Sequence[str], items: Sequence[int]
+    network: TranslationNetwork, source: str, target: str, texts: Sequence[str], items: Sequence[int]
 ) -> list[tuple[str, list[str | Sentence]]]:
     """The language of each text and its pieces: sentences, and between them what stays as it is.
 
@@ -73,13 +69,13 @@ def split_texts(
     """
     check_unicode(texts)
     if source == AUTO:
-        languages = [found.language for found in translator.detect(texts, alike=True)]
+        languages = [found.language for found in detect(network, texts, alike=True)]
     else:
         languages = [source] * len(texts)
     return [
         (language, [text])
         if source == AUTO and language in (target, "")
-        else (language, _pieces(translator, text, language, item))
+        else (language, _pieces(network, text, language, item))
         for text, language, item in zip(texts, languages, items, strict=True)
     ]
 
@@ -94,14 +90,14 @@ def check_unicode(texts: Iterable[str]) -> None:
             raise InputError(f"text must be UTF-8, got {shown}; convert it to UTF-8") from None
 
 
-def _pieces(translator: Translator, text: str, language: str, item: int) -> list[str | Sentence]:
+def _pieces(network: TranslationNetwork, text: str, language: str, item: int) -> list[str | Sentence]:
     """The pieces of a text, sentences prepared for the model and cut to a length that suits it."""
     # Those of the text where none are recorded: nothing is unknown then.
-    characters = frozenset(translator.config.characters or text)
-    most = min(_LONGEST, translator.config.maximum_length - 1)
+    characters = frozenset(network.config.characters or text)
+    most = min(_LONGEST, network.config.maximum_length - 1)
 
     def knows(word: str) -> bool:
-        tokens = len(translator.tokenizer.encode(word))
+        tokens = len(network.tokenizer.encode(word))
         # German words are put together from others, which the model may know.
         return tokens <= 2 or (language == "de" and len(word) / tokens >= 2.5)
 
@@ -112,7 +108,7 @@ def _pieces(translator: Translator, text: str, language: str, item: int) -> list
     def fits(sentence: str) -> bool:
         text, carried = read(sentence).text, read(sentence).carried
         # No token has less than a byte, the space before the first among them: short ones need no counting.
-        is_short = len(text.encode()) < most or len(translator.tokenizer.encode(text)) <= most
+        is_short = len(text.encode()) < most or len(network.tokenizer.encode(text)) <= most
         # With all placeholders in use there may be more to carry over.
         return is_short and len(carried) < len(PLACEHOLDERS)
 

@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.cli import report, report_trained
-from common.flags import add_settings
-from common.presets import filled, fitting
+from common.train_command import (
+    add_output,
+    add_recipe,
+    add_start_from,
+    add_training,
+    given_settings,
+    run_training,
+    sized_recipe,
+)
 
 if TYPE_CHECKING:
     from translation.recipe import TranslatorRecipe
@@ -19,13 +25,7 @@ OWN_PAIRS = Path(__file__).parent / "recipes" / "own-pairs.toml"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``inwords train translator``."""
-    parser.add_argument(
-        "config",
-        nargs="?",
-        type=Path,
-        metavar="CONFIG.toml",
-        help="the recipe; without, one that suits the number of your --pairs",
-    )
+    add_recipe(parser, "one that suits the number of your --pairs")
     pairs = "two files, line by line, or one of SOURCE<TAB>TARGET or of JSON records (.jsonl); may be gzip"
     parser.add_argument("--pairs", nargs="+", type=Path, metavar="FILE", help=f"what to learn from: {pairs}")
     parser.add_argument("--from", dest="source", metavar="LANG", help="language of the first, such as de")
@@ -38,31 +38,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="what to measure on, given as --pairs; without, 5 %% of the pairs, at most 1,000, are set apart",
     )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="folder for the model (best/), curves.png, metrics.jsonl and the checkpoint",
-    )
-    parser.add_argument(
-        "--start-from",
-        metavar="built-in|DIR",
-        help="go on from this model, with its vocabulary, instead of from scratch",
-    )
-    add_settings(parser)
+    add_output(parser)
+    add_start_from(parser)
+    add_training(parser, "pairs")
 
 
 def run(options: argparse.Namespace) -> int:
     """Train a translator; returns the exit status."""
     _check(options)
-    from common.workers import Workers
     from translation.training import train_translator
 
     recipe, chosen = _recipe(options)
-    if chosen:
-        Workers.join().only_first(report)(chosen)
-    report_trained(train_translator(recipe, resume=options.resume, report=report))
-    return 0
+    return run_training(train_translator, recipe, resume=options.resume, chosen=chosen)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -82,7 +69,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _recipe(options: argparse.Namespace) -> tuple[TranslatorRecipe, str]:
     """The recipe, and what in it was chosen for the number of pairs, in words."""
-    from common.config import build, read_recipe
+    from common.config import read_recipe
     from translation.recipe import TranslatorRecipe
 
     where = str(options.config or "inwords train translator")
@@ -90,25 +77,21 @@ def _recipe(options: argparse.Namespace) -> tuple[TranslatorRecipe, str]:
     for name in ("pairs", "validation"):
         if files := getattr(options, name):
             values[name] = [_pair_files(files, options)]
-    for name in ("output", "start_from"):
-        if given := getattr(options, name):
-            values[name] = str(given)
-    sizes, fine_tuning = values.pop("sizes", None), values.pop("fine_tuning", {})
-    recipe = build(TranslatorRecipe, values, where)
-    if sizes is None:
+    given_settings(options, values)
+    recipe, count = sized_recipe(TranslatorRecipe, values, where, "pairs", _count)
+    if count is None:
         return recipe, ""
-    count = sum(len(files.read()) for files in recipe.pairs)
-    recipe = build(
-        TranslatorRecipe,
-        filled(values, fine_tuning if recipe.start_from else fitting(sizes, "pairs", count, where)),
-        where,
-    )
     training = recipe.training
     return recipe, (
         f"{count:,} pairs, so training.epochs={training.epochs} at most, "
         f"training.learning_rate={training.learning_rate:g}, model.dropout={recipe.model.dropout:g} "
         f"(--set changes them)"
     )
+
+
+def _count(recipe: TranslatorRecipe) -> int:
+    """The pairs to learn from."""
+    return sum(len(files.read()) for files in recipe.pairs)
 
 
 def _pair_files(files: Sequence[Path], options: argparse.Namespace) -> dict[str, Any]:

@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.cli import report, report_trained
-from common.flags import add_settings
+from common.train_command import add_output, add_training, given_settings, run_training
 
 if TYPE_CHECKING:
     from common.generation.recipe import LanguageModelRecipe
@@ -28,15 +27,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=KINDS,
         help="what it reads and writes at once (default: character; words that come once are left out)",
     )
-    parser.add_argument("--epochs", type=int, metavar="N", help="how often to read the text")
-    parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="folder for the model (best/), curves.png, metrics.jsonl and the checkpoint; "
-        "for a text without a recipe runs/NAME if not given",
-    )
-    add_settings(parser)
+    add_output(parser, "; for a text without a recipe runs/NAME if not given")
+    add_training(parser, "text")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,26 +37,18 @@ def run(options: argparse.Namespace) -> int:
     from common.generation.recipe import LanguageModelRecipe
     from common.generation.text import read_corpus
     from common.generation.training import train_language_model
-    from common.workers import Workers
 
     is_recipe = options.source.suffix == ".toml"
     text = "" if is_recipe else read_corpus(options.source)
     values = read_recipe(options.source) if is_recipe else _fitting(options, len(text))
-    for section, name, given in (
-        ("model", "tokens", options.tokens),
-        ("training", "epochs", options.epochs),
-    ):
-        if given is not None:
-            values.setdefault(section, {})[name] = given
-    if options.output:
-        values["output"] = str(options.output)
+    if options.tokens:
+        values.setdefault("model", {})["tokens"] = options.tokens
+    given_settings(options, values)
     apply_overrides(values, options.set)
     recipe = build(LanguageModelRecipe, values, str(options.source))
-    if not is_recipe:
-        Workers.join().only_first(report)(_chosen(recipe, len(text)))
+    chosen = "" if is_recipe else _chosen(recipe, len(text))
     text = text if recipe.text == options.source and text else read_corpus(recipe.text)
-    report_trained(train_language_model(recipe, text, resume=options.resume, report=report))
-    return 0
+    return run_training(train_language_model, recipe, text, resume=options.resume, chosen=chosen)
 
 
 def _fitting(options: argparse.Namespace, characters: int) -> dict[str, Any]:

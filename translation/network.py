@@ -1,0 +1,141 @@
+"""The network of the translator: a sentence encoder and the shared decoder, and what they are trained for."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from common.config import as_values, build
+from common.decoder import Decoder, DecoderState
+from common.device import choose_device
+from common.errors import InputError
+from common.loss import Loss, sequence_loss
+from common.model_directory import Storage, load_tokenizer, load_weights, read_config, save_model
+from common.tokenizer import Tokenizer
+from data.batches import bucket, pad
+from translation.encoder import SentenceEncoder
+from translation.languages import AUTO, language_features, parts
+from translation.records import TranslationBatch, TranslatorConfig
+
+KIND = "translator"
+BUILT_IN = Path(__file__).parent / "pretrained"
+
+
+class TranslationNetwork(nn.Module):
+    """Reads sentences, and writes others.
+
+    One set of weights serves all directions: the first token that the decoder reads is
+    a tag of the target language (after Johnson et al., 2017, arXiv:1611.04558). Encoder
+    and decoder share their word vectors. The encoder is not told the language of what it
+    reads; a linear layer over what it has read says which it was, many-to-one.
+    """
+
+    def __init__(self, config: TranslatorConfig, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.config, self.tokenizer = config, tokenizer
+        self.languages = sorted({direction.split("-")[0] for direction in config.directions})
+        self.decoder = Decoder(config.decoder)
+        self.encoder = SentenceEncoder(config.encoder)
+        self.language = nn.Linear(4 * config.encoder.hidden_size, len(self.languages))
+
+    @classmethod
+    def load(cls, directory: Path | str | None = None, *, device: str = "auto") -> Self:
+        """Load a model directory, by default the built-in one; nothing is fetched.
+
+        Raises:
+            InputError: The directory is missing, damaged, of another kind or newer format.
+        """
+        directory = Path(directory or BUILT_IN)
+        config = build(TranslatorConfig, read_config(directory, KIND), f"{directory}/config.json")
+        network = cls(config, load_tokenizer(directory, config.decoder.vocabulary_size))
+        load_weights(directory, network)
+        return network.eval().to(choose_device(device))
+
+    def save(self, directory: Path, storage: Storage = "float32") -> None:
+        """Write a model directory; see :func:`common.model_directory.save_model`."""
+        save_model(directory, KIND, as_values(self.config), self, self.tokenizer, storage)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.decoder.bias.device
+
+    def encode(self, source: Tensor, lengths: Tensor) -> tuple[DecoderState, Tensor]:
+        """Read sources (batch, length) of which ``lengths`` (batch,) is real.
+
+        Returns:
+            The decoder's first state, and the logits of the source's language,
+            (batch, languages), one for each of ``languages``.
+        """
+        memory, summary, mask = self.encoder(self.decoder.embedding(source), lengths)
+        # Telling languages apart is learned from what translation needs, and does not disturb it.
+        features = language_features(memory.detach(), summary.detach(), mask)
+        return self.decoder.start(summary, memory, mask), self.language(features)
+
+    def loss(self, batch: TranslationBatch, label_smoothing: float = 0.0) -> Loss:
+        """The loss of the batch's targets given its sources; the languages' is added to its objective."""
+        lengths = batch.source_lengths.to(self.device)
+        state, languages = self.encode(batch.source.to(self.device), lengths)
+        loss = sequence_loss(
+            self.decoder,
+            state,
+            batch.target.to(self.device),
+            padding=Tokenizer.PAD,
+            label_smoothing=label_smoothing,
+        )
+        return replace(loss, objective=loss.objective + self._language_loss(batch, languages))
+
+    def _language_loss(self, batch: TranslationBatch, logits: Tensor) -> Tensor:
+        """Cross-entropy of the languages of a batch's sources, all of them whole and every fourth in part.
+
+        Args:
+            batch: The sources, their lengths and languages.
+            logits: Of the whole sources' languages, (batch, languages).
+        """
+        languages = batch.source_languages.to(self.device)
+        with torch.no_grad():  # the encoder learns nothing from this
+            tokens, lengths = parts(
+                batch.source[::4].to(self.device), batch.source_lengths[::4].to(self.device)
+            )
+            encoded = self.encoder(self.decoder.embedding(tokens), lengths)
+        both = torch.cat([logits, self.language(language_features(*encoded))])
+        return functional.cross_entropy(both.float(), torch.cat([languages, languages[::4]]))
+
+    def check_direction(self, source: str, target: str) -> None:
+        """Raise InputError unless the model translates from ``source``, or some language, to ``target``."""
+        directions = self.config.directions
+        known = [each for each in directions if source in (AUTO, each.removesuffix(f"-{target}"))]
+        if not any(each.endswith(f"-{target}") for each in known):
+            listed = ", ".join(directions)
+            raise InputError(f"this model does not translate from {source} to {target}; it knows {listed}")
+
+    def source_ids(self, sentences: Sequence[str]) -> list[list[int]]:
+        """Ids of each sentence and the end-of-sentence.
+
+        Raises:
+            InputError: A sentence has more tokens than the model takes.
+        """
+        ids = [[*each, Tokenizer.EOS] for each in self.tokenizer.encode_batch(sentences)]
+        for sentence, each in zip(sentences, ids, strict=True):
+            if len(each) > self.config.maximum_length:
+                raise InputError(
+                    f"a sentence of {len(each)} tokens is too long, the model takes "
+                    f"{self.config.maximum_length}; split it: {sentence[:40]!r}..."
+                )
+        return ids
+
+    def batches(self, ids: Sequence[list[int]], width: int = 1) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+        """Batches of similar length: places in ``ids``, sources (batch, length), their lengths (batch,).
+
+        Each source is to have ``width`` hypotheses. They are the largest thing in memory: of five there
+        are 4,096 source tokens at a time, of short sentences 256, as each has logits of its own.
+        """
+        lengths = [max(16, len(each)) for each in ids]
+        for places in bucket(lengths, tokens_per_batch=4096 * 5 // max(5, width) or 1, shuffle_seed=None):
+            rows = [ids[place] for place in places]
+            real = torch.tensor([len(row) for row in rows], device=self.device)
+            yield places, torch.tensor(pad(rows, Tokenizer.PAD), device=self.device), real
