@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from captioning.resnet import BACKBONES, fold, make_stages, make_stem
 from captioning.vision import import_models
 from common.errors import InputError
 
-BACKBONES = {"resnet18": 512, "resnet34": 512, "resnet50": 2048, "resnet101": 2048, "resnet152": 2048}
-"""The ResNets there are, and the channels of their last stage."""
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of red, green and blue in ImageNet, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -54,30 +54,18 @@ class ImageEncoder(nn.Module):
     """A ResNet (He et al., 2016, arXiv:1512.03385) without its classifier, in two parts.
 
     ``early`` does not learn, so its output can be kept; ``late``, the last stages, does. All
-    is ``early`` unless told otherwise by :meth:`train_stages`. Batch normalisation keeps the
-    statistics, factors and offsets that it was pretrained with, always.
+    is ``early`` unless told otherwise by :meth:`train_stages`. Batch normalisation is as it was
+    pretrained, always: it is part of the convolutions.
     """
-
-    mean: Tensor
-    deviation: Tensor
 
     def __init__(self, config: ImageEncoderConfig) -> None:
         super().__init__()
         self.config = config
-        network = getattr(import_models(), config.backbone)(weights=None)
-        pool = nn.MaxPool2d(3, 2, 0, ceil_mode=True) if config.pool_pads_end else network.maxpool
-        self.stem = nn.Sequential(network.conv1, network.bn1, network.relu, pool)
-        self.stages = nn.ModuleList([network.layer1, network.layer2, network.layer3, network.layer4])
-        self.register_buffer("mean", torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1), persistent=False)
-        self.register_buffer("deviation", torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1), persistent=False)
+        self.stem = make_stem(pool_pads_end=config.pool_pads_end)
+        self.stages = make_stages(config.backbone)
         # Channels last is the layout that convolutions on a processor are fastest in.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.train_stages(0)
-        self.train(False)
-
-    def train(self, mode: bool = True) -> Self:
-        """Stay in evaluation mode whatever the mode: batch normalisation is not to be re-estimated."""
-        return super().train(False)
 
     @property
     def parts(self) -> list[nn.Module]:
@@ -97,7 +85,7 @@ class ImageEncoder(nn.Module):
         for part in self.parts[len(self.parts) - count :]:
             for module in part.modules():
                 if isinstance(module, nn.Conv2d):
-                    module.requires_grad_(True)
+                    module.weight.requires_grad_(True)
 
     def load_pretrained(self, weights: str) -> None:
         """Take the weights of torchvision (``"torchvision"``, fetched once) or of a local ``state_dict``.
@@ -105,10 +93,9 @@ class ImageEncoder(nn.Module):
         Raises:
             InputError: The file is missing, damaged, or of another network.
         """
-        models = import_models()
-        network = getattr(models, self.config.backbone)(weights=None)
         try:
             if weights == "torchvision":
+                models = import_models()
                 state = models.get_model_weights(self.config.backbone).DEFAULT.get_state_dict(check_hash=True)
             else:
                 state = load_file(Path(weights))
@@ -118,16 +105,12 @@ class ImageEncoder(nn.Module):
                 f'or "torchvision" to fetch them from the internet'
             ) from error
         try:
-            network.load_state_dict(state, strict=True)
-        except RuntimeError as error:
+            self.load_state_dict(fold(state), strict=True)
+        except (KeyError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"{weights}: not the weights of a {self.config.backbone}; "
                 f"set model.backbone to the network that they are of"
             ) from error
-        self.stem[0].load_state_dict(network.conv1.state_dict())
-        self.stem[1].load_state_dict(network.bn1.state_dict())
-        for stage, name in zip(self.stages, ("layer1", "layer2", "layer3", "layer4"), strict=True):
-            stage.load_state_dict(getattr(network, name).state_dict())
 
     def forward(self, images: Tensor) -> Tensor:
         """The grid (batch, places, channels) of pixels, as ``early`` takes them, or of what that returned."""
@@ -142,7 +125,8 @@ class ImageEncoder(nn.Module):
         Returns:
             Features for ``late``, (batch, height, width, channels).
         """
-        images = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.deviation
+        mean, deviation = (pixels.new_tensor(each, dtype=torch.float32) for each in (_MEAN, _DEVIATION))
+        images = ((pixels.float() / 255 - mean) / deviation).permute(0, 3, 1, 2)
         features = images.contiguous(memory_format=torch.channels_last)
         for part in self.parts[: len(self.parts) - self.trained_stages]:
             features = part(features)

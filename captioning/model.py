@@ -14,13 +14,12 @@ from captioning.encoder import ImageEncoder, ImageEncoderConfig
 from captioning.photographs import read_photograph, to_pixels
 from captioning.rewards import RewardBatch, reward_loss
 from captioning.variety import distinct, widened
-from common.config import as_values, build
+from common.config import as_values
 from common.constraints import Constraints
 from common.decoder import Decoder, DecoderConfig, DecoderState
-from common.device import choose_device
 from common.errors import InputError
 from common.loss import Loss, sequence_loss
-from common.model_directory import Storage, load_tokenizer, load_weights, read_config, save_model
+from common.model_directory import Storage, load_model, save_model
 from common.result import Result, make_result
 from common.search import Beam, Strategy, decode
 from common.tokenizer import Tokenizer
@@ -92,11 +91,7 @@ class Captioner(nn.Module):
         Raises:
             InputError: The directory is missing, damaged, of another kind or newer format.
         """
-        directory = Path(directory or BUILT_IN)
-        config = build(CaptionerConfig, read_config(directory, KIND), f"{directory}/config.json")
-        captioner = cls(config, load_tokenizer(directory, config.decoder.vocabulary_size))
-        load_weights(directory, captioner)
-        return captioner.eval().to(choose_device(device))
+        return load_model(cls, CaptionerConfig, KIND, Path(directory or BUILT_IN), device)
 
     def save(self, directory: Path, storage: Storage = "float32") -> None:
         """Write a model directory; see :func:`common.model_directory.save_model`."""

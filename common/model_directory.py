@@ -3,14 +3,18 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from common.config import build
+from common.decoder import DecoderConfig
+from common.device import choose_device
 from common.errors import InputError
 from common.tokenizer import Tokenizer
 
@@ -19,6 +23,18 @@ FORMAT = 1
 
 Storage = Literal["float32", "bfloat16", "int8"]
 _SCALE = ".scale"
+
+
+class Shape(Protocol):
+    """What describes a model's shape: a dataclass with that of the model's decoder."""
+
+    @property
+    def decoder(self) -> DecoderConfig:
+        """Of the decoder."""
+
+
+C = TypeVar("C", bound=Shape)
+M = TypeVar("M", bound=nn.Module)
 
 
 def save_model(
@@ -68,6 +84,31 @@ def save_model(
     shutil.rmtree(former, ignore_errors=True)
 
 
+def load_model(
+    make: Callable[[C, Tokenizer], M], shape: type[C], kind: str, directory: Path, device: str
+) -> M:
+    """Load a model directory; nothing is fetched.
+
+    Args:
+        make: Makes a model with any weights.
+        shape: The dataclass that ``config.json`` holds.
+        kind: As for :func:`save_model`.
+        directory: Where the model is.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+
+    Raises:
+        InputError: The directory is missing, damaged, of another kind or newer format.
+    """
+    config = build(shape, read_config(directory, kind), f"{directory}/config.json")
+    tokenizer = load_tokenizer(directory, config.decoder.vocabulary_size)
+    # Made without memory, so that no random weights are drawn only to be replaced.
+    with torch.device("meta"):
+        model = make(config, tokenizer)
+    model.to_empty(device="cpu")
+    load_weights(directory, model)
+    return model.eval().to(choose_device(device))
+
+
 def read_config(directory: Path, kind: str) -> dict[str, Any]:
     """The settings in a model directory of that kind.
 
@@ -106,16 +147,24 @@ def load_weights(directory: Path, model: nn.Module) -> None:
         raise InputError(f"{path}: missing; copy the model again or train it anew") from error
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: damaged ({error}); copy the model again or train it anew") from error
-    whole = {
-        name: _unpacked(tensor, tensors.get(name + _SCALE))
-        for name, tensor in tensors.items()
-        if not name.endswith(_SCALE)
-    }
-    try:
-        model.load_state_dict(whole, strict=True)
-    except RuntimeError as error:
-        problem = " ".join(str(error).split())[:300]
-        raise InputError(f"{path}: does not fit its config.json: {problem}") from error
+    places = model.state_dict()
+    found = {name: tensor.shape for name, tensor in tensors.items() if not name.endswith(_SCALE)}
+    wanted = {name: place.shape for name, place in places.items()}
+    if differing := sorted(set(found.items()) ^ set(wanted.items())):
+        raise InputError(
+            f"{path}: does not fit its config.json: {_differing(differing[0][0], found, wanted)}; "
+            f"copy the model again or train it anew"
+        )
+    for name, place in places.items():
+        _unpack(tensors[name], tensors.get(name + _SCALE), place)
+
+
+def _differing(name: str, found: dict[str, torch.Size], wanted: dict[str, torch.Size]) -> str:
+    if name not in wanted:
+        return f"{name} is none of the model's weights"
+    if name not in found:
+        return f"{name} is missing"
+    return f"{name} is {list(found[name])} instead of {list(wanted[name])}"
 
 
 def load_tokenizer(directory: Path, size: int) -> Tokenizer:
@@ -146,7 +195,9 @@ def _packed(name: str, tensor: Tensor, storage: Storage) -> dict[str, Tensor]:
     return {name: whole.contiguous(), name + _SCALE: scale}
 
 
-def _unpacked(tensor: Tensor, scale: Tensor | None) -> Tensor:
-    if scale is not None:
-        return tensor.float() * scale.view(-1, *[1] * (tensor.ndim - 1))
-    return tensor.float() if tensor.is_floating_point() else tensor
+def _unpack(tensor: Tensor, scale: Tensor | None, place: Tensor) -> None:
+    """Fill ``place`` with a tensor that :func:`_packed` has made, without another copy between."""
+    if scale is None:
+        place.copy_(tensor)
+    else:
+        torch.mul(tensor, scale.view(-1, *[1] * (tensor.ndim - 1)), out=place)

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from common.config import as_values, build
+from common.config import as_values
 from common.decoder import Decoder, DecoderState
-from common.device import choose_device
 from common.errors import InputError
 from common.loss import Loss, sequence_loss
-from common.model_directory import Storage, load_tokenizer, load_weights, read_config, save_model
+from common.model_directory import Storage, load_model, save_model
 from common.tokenizer import Tokenizer
 from data.batches import bucket, pad
 from translation.encoder import SentenceEncoder
@@ -49,11 +48,7 @@ class TranslationNetwork(nn.Module):
         Raises:
             InputError: The directory is missing, damaged, of another kind or newer format.
         """
-        directory = Path(directory or BUILT_IN)
-        config = build(TranslatorConfig, read_config(directory, KIND), f"{directory}/config.json")
-        network = cls(config, load_tokenizer(directory, config.decoder.vocabulary_size))
-        load_weights(directory, network)
-        return network.eval().to(choose_device(device))
+        return load_model(cls, TranslatorConfig, KIND, Path(directory or BUILT_IN), device)
 
     def save(self, directory: Path, storage: Storage = "float32") -> None:
         """Write a model directory; see :func:`common.model_directory.save_model`."""

@@ -8,16 +8,15 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from common.config import as_values, build
+from common.config import as_values
 from common.constraints import Constraints
 from common.decoder import Decoder, DecoderConfig, DecoderState
-from common.device import choose_device
 from common.generation.batches import TextBatch
 from common.generation.draft import Draft, read_draft
 from common.generation.score import TextScore
 from common.generation.streaming import count_needed, find_stop, spell, until
 from common.loss import Loss, linear_cross_entropy
-from common.model_directory import Storage, load_tokenizer, load_weights, read_config, save_model
+from common.model_directory import Storage, load_model, save_model
 from common.result import Result, make_result
 from common.sampling import Sampling
 from common.search import Beam, Hypothesis, Rules, Strategy, decode, stream
@@ -57,11 +56,7 @@ class LanguageModel(nn.Module):
         Raises:
             InputError: The directory is missing, damaged, of another kind or newer format.
         """
-        directory = Path(directory or BUILT_IN)
-        config = build(LanguageModelConfig, read_config(directory, KIND), f"{directory}/config.json")
-        model = cls(config, load_tokenizer(directory, config.decoder.vocabulary_size))
-        load_weights(directory, model)
-        return model.eval().to(choose_device(device))
+        return load_model(cls, LanguageModelConfig, KIND, Path(directory or BUILT_IN), device)
 
     def save(self, directory: Path, storage: Storage = "float32") -> None:
         """Write a model directory; see :func:`common.model_directory.save_model`."""

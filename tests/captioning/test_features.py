@@ -67,7 +67,7 @@ def test_features_are_those_of_what_does_not_learn(
     found = cached_features(captioner, images, tmp_path / "a" / "features", IN_FULL)
     assert found.shape == (5, *shape)
     # Sums may come in another order in a batch of another size, which can round the other way.
-    assert torch.allclose(found.float(), direct(captioner, images).float(), rtol=2**-8, atol=1e-4)
+    assert torch.allclose(found.float(), direct(captioner, images).float(), rtol=2**-7, atol=1e-4)
 
 
 def test_the_file_is_taken_when_it_is_there(captioner, images, tmp_path):
@@ -135,7 +135,7 @@ def test_other_images_or_another_network_make_another_file(weights, images, tmp_
         change(images, captioner)
     found = cached_features(captioner, images, tmp_path / "features", IN_FULL)
     assert len(files_in(tmp_path / "features")) == 2
-    assert torch.allclose(found.float(), direct(captioner, images).float(), rtol=2**-8, atol=1e-4)
+    assert torch.allclose(found.float(), direct(captioner, images).float(), rtol=2**-7, atol=1e-4)
 
 
 def test_a_missing_image(captioner, images, tmp_path):

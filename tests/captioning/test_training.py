@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 
 from captioning.model import Captioner
 from captioning.recipe import CaptionerRecipe, CaptionFiles
+from captioning.resnet import fold
 from captioning.rewards import RewardSettings
 from captioning.training import train_captioner
 from common.config import as_values, build
@@ -63,17 +64,12 @@ def test_only_what_is_told_to_learn_changes(recipe, weights, tmp_path, trained_s
             augmentation=augmentation,
         )
     )
-    pretrained, learned = load_file(weights), load_file(best / "model.safetensors")
-    names = {f"encoder.stem.{n}": name for n, name in enumerate(("conv1", "bn1"))}
-    names |= {f"encoder.stages.{n}": f"layer{n + 1}" for n in range(4)}
-    parts = ["encoder.stem.", *(f"encoder.stages.{n}." for n in range(4))]
+    pretrained, learned = fold(load_file(weights)), load_file(best / "model.safetensors")
+    parts = ["stem.", *(f"stages.{n}." for n in range(4))]
     moving = tuple(parts[5 - trained_stages :])
-    for name, tensor in learned.items():
-        if name.startswith("encoder."):
-            prefix = next(each for each in names if name.startswith(each + "."))
-            before = pretrained[names[prefix] + name.removeprefix(prefix)]
-            learns = name.startswith(moving) and tensor.ndim == 4  # batch normalisation never
-            assert torch.equal(tensor, before) != learns, name
+    for name, before in pretrained.items():
+        learns = name.startswith(moving) and before.ndim == 4  # batch normalisation never
+        assert torch.equal(learned[f"encoder.{name}"], before) != learns, name
     (file,) = (tmp_path / "features").iterdir()
     assert file.name.startswith(kept)
 

@@ -179,7 +179,7 @@ DAMAGES = {
     ),
     "other shape": (
         lambda d: change_config(d, decoder={"vocabulary_size": 11, "embedding_size": 8, "hidden_size": 32}),
-        r"model\.safetensors: does not fit its config\.json: .*size mismatch",
+        r"model\.safetensors: does not fit its config\.json: decoder\S* is \[.*\] instead of \[",
     ),
     "no weights": (lambda d: (d / "model.safetensors").unlink(), r"model\.safetensors: missing; copy"),
     "weights cut": (lambda d: truncate(d / "model.safetensors"), r"model\.safetensors: damaged"),
@@ -190,11 +190,11 @@ DAMAGES = {
     ),
     "a weight missing": (
         lambda d: change_weights(d, lambda tensors: tensors.pop("decoder.bias")),
-        r"model\.safetensors: does not fit .*[Mm]issing key.*decoder\.bias",
+        r"model\.safetensors: does not fit .*decoder\.bias is missing; copy the model",
     ),
     "a weight too many": (
         lambda d: change_weights(d, lambda tensors: tensors.update(extra=torch.zeros(1))),
-        r"model\.safetensors: does not fit .*[Uu]nexpected key.*extra",
+        r"model\.safetensors: does not fit .*extra is none of the model's weights; copy the model",
     ),
     "no tokenizer": (lambda d: (d / "tokenizer.json").unlink(), r"tokenizer\.json: No such file"),
     "tokenizer cut": (lambda d: truncate(d / "tokenizer.json"), r"tokenizer\.json: damaged"),

@@ -1,0 +1,116 @@
+"""ResNets with their batch normalisation folded into the convolutions.
+
+torchvision has the same networks, and their weights. But it takes a second to import, and keeps
+the batch normalisation apart, which at each convolution reads and writes all features once
+more. A normalisation whose statistics no longer change is a factor and an offset of each channel.
+"""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+BACKBONES = {"resnet18": 512, "resnet34": 512, "resnet50": 2048, "resnet101": 2048, "resnet152": 2048}
+"""The ResNets there are, and the channels of their last stage."""
+_BLOCKS = {
+    "resnet18": (2, 2, 2, 2),
+    "resnet34": (3, 4, 6, 3),
+    "resnet50": (3, 4, 6, 3),
+    "resnet101": (3, 4, 23, 3),
+    "resnet152": (3, 8, 36, 3),
+}
+_EPSILON = 1e-5
+"""That of torchvision's batch normalisation."""
+
+
+class Block(nn.Module):
+    """Convolutions with a rectifier after each, and a way around them (He et al., 2016, figure 5).
+
+    Its names are torchvision's.
+    """
+
+    def __init__(self, incoming: int, width: int, stride: int, *, bottleneck: bool) -> None:
+        super().__init__()
+        outgoing = 4 * width if bottleneck else width
+        if bottleneck:
+            self.conv1 = _convolution(incoming, width, 1)
+            self.conv2 = _convolution(width, width, 3, stride)
+            self.conv3: nn.Conv2d | None = _convolution(width, outgoing, 1)
+        else:
+            self.conv1 = _convolution(incoming, width, 3, stride)
+            self.conv2 = _convolution(width, width, 3)
+            self.conv3 = None
+        self.downsample: nn.Conv2d | None = None
+        if stride > 1 or incoming != outgoing:
+            self.downsample = _convolution(incoming, outgoing, 1, stride)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (batch, incoming, height, width) to (batch, outgoing, height / stride, width / stride)."""
+        around = features if self.downsample is None else self.downsample(features)
+        features = self.conv2(functional.relu(self.conv1(features), inplace=True))
+        if self.conv3 is not None:
+            features = self.conv3(functional.relu(features, inplace=True))
+        return functional.relu(features + around, inplace=True)
+
+
+def make_stem(*, pool_pads_end: bool) -> nn.Sequential:
+    """What comes before the stages; ``pool_pads_end`` as in the networks' TensorFlow versions."""
+    pool = nn.MaxPool2d(3, 2, 0, ceil_mode=True) if pool_pads_end else nn.MaxPool2d(3, 2, 1)
+    return nn.Sequential(_convolution(3, 64, 7, 2), nn.ReLU(inplace=True), pool)
+
+
+def make_stages(backbone: str) -> nn.ModuleList:
+    """The four stages of a ResNet."""
+    bottleneck = BACKBONES[backbone] == 2048
+    stages, incoming = nn.ModuleList(), 64
+    for number, count in enumerate(_BLOCKS[backbone]):
+        width, blocks = 64 * 2**number, []
+        for place in range(count):
+            stride = 2 if number and not place else 1
+            blocks.append(Block(incoming, width, stride, bottleneck=bottleneck))
+            incoming = 4 * width if bottleneck else width
+        stages.append(nn.Sequential(*blocks))
+    return stages
+
+
+def fold(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a torchvision ``state_dict`` as those of ``stem`` and ``stages``.
+
+    Each convolution's are multiplied by what its batch normalisation multiplies with, in 64 bits.
+
+    Raises:
+        KeyError: A convolution has no batch normalisation: it is not the state of a ResNet.
+    """
+    folded = {}
+    for name, weight in state.items():
+        if weight.ndim != 4:
+            continue
+        convolution = name.removesuffix(".weight")
+        norm = _norm_of(convolution)
+        mean, variance, factor, offset = (
+            state[f"{norm}.{part}"].double() for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        factor = factor / (variance + _EPSILON).sqrt()
+        ours = _our_name(convolution)
+        folded[f"{ours}.weight"] = (weight.double() * factor.view(-1, 1, 1, 1)).float()
+        folded[f"{ours}.bias"] = (offset - mean * factor).float()
+    return folded
+
+
+def _norm_of(convolution: str) -> str:
+    """The name of a convolution's batch normalisation in torchvision."""
+    if convolution.endswith("downsample.0"):
+        return f"{convolution[:-1]}1"
+    place, _, number = convolution.rpartition("conv")
+    return f"{place}bn{number}"
+
+
+def _our_name(convolution: str) -> str:
+    if convolution == "conv1":
+        return "stem.0"
+    stage, _, rest = convolution.removeprefix("layer").partition(".")
+    return f"stages.{int(stage) - 1}.{rest.removesuffix('.0') if rest.endswith('downsample.0') else rest}"
+
+
+def _convolution(incoming: int, outgoing: int, size: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(incoming, outgoing, size, stride, size // 2)
