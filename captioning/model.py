@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Self, overload
+from typing import TYPE_CHECKING, BinaryIO, Self, overload
 
 import numpy as np
 import torch
@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from captioning.encoder import ImageEncoder, ImageEncoderConfig
 from captioning.photographs import read_photograph, to_pixels
-from captioning.rewards import RewardBatch, reward_loss
 from captioning.variety import distinct, widened
 from common.config import as_values
 from common.constraints import Constraints
@@ -23,6 +22,9 @@ from common.model_directory import Storage, load_model, save_model
 from common.result import Result, make_result
 from common.search import Beam, Strategy, decode
 from common.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from captioning.rewards import RewardBatch
 
 KIND = "captioner"
 BUILT_IN = Path(__file__).parent / "pretrained"
@@ -119,10 +121,10 @@ class Captioner(nn.Module):
             return summary, None
         return summary, self.project(self.dropout(grid)) + self.position
 
-    def loss(self, batch: CaptionBatch | RewardBatch, label_smoothing: float = 0.0) -> Loss:
+    def loss(self, batch: "CaptionBatch | RewardBatch", label_smoothing: float = 0.0) -> Loss:
         """The loss of the batch's captions given its images, or of captions drawn for a reward."""
-        if isinstance(batch, RewardBatch):
-            return reward_loss(self, batch, label_smoothing)
+        if not isinstance(batch, CaptionBatch):
+            return batch.loss(self, label_smoothing)
         state = self.start(batch.features)
         captions = batch.captions.to(self.device)
         state = state.widen(len(captions) // len(batch.features))

@@ -95,6 +95,10 @@ class RewardBatch:
     settings: RewardSettings
     seed: int
 
+    def loss(self, captioner: Captioner, label_smoothing: float) -> Loss:
+        """See :func:`reward_loss`."""
+        return reward_loss(captioner, self, label_smoothing)
+
 
 def reward_loss(captioner: Captioner, batch: RewardBatch, label_smoothing: float = 0.0) -> Loss:
     """Self-critical sequence training (Rennie et al., 2017, arXiv:1612.00563) against the other samples.

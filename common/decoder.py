@@ -123,8 +123,11 @@ class Decoder(nn.Module):
         super().__init__()
         self.config = config
         size = config.hidden_size
-        self.embedding = nn.Embedding(config.vocabulary_size, config.embedding_size)
-        nn.init.normal_(self.embedding.weight, std=config.embedding_size**-0.5)
+        # Of variance 1 / embedding_size. Uniform rather than normal, since drawing those without
+        # memory, as when a model is loaded, makes PyTorch import its compiler.
+        bound = (3 / config.embedding_size) ** 0.5
+        vectors = torch.empty(config.vocabulary_size, config.embedding_size).uniform_(-bound, bound)
+        self.embedding = nn.Embedding.from_pretrained(vectors, freeze=False)  # type: ignore[no-untyped-call]
         inputs = [config.embedding_size] + [size] * (config.layers - 1)
         recurrences = [Recurrence(config.cell, each, size, config.recurrent_dropout) for each in inputs]
         self.layers = nn.ModuleList(recurrences)

@@ -104,7 +104,6 @@ def load_model(
     # Made without memory, so that no random weights are drawn only to be replaced.
     with torch.device("meta"):
         model = make(config, tokenizer)
-    model.to_empty(device="cpu")
     load_weights(directory, model)
     return model.eval().to(choose_device(device))
 
@@ -135,7 +134,7 @@ def read_config(directory: Path, kind: str) -> dict[str, Any]:
 
 
 def load_weights(directory: Path, model: nn.Module) -> None:
-    """Fill ``model`` with the weights in a model directory, as 32-bit numbers.
+    """Give ``model`` the weights in a model directory, as 32-bit numbers on the processor.
 
     Raises:
         InputError: The file is missing, damaged, or of a model of another shape.
@@ -147,16 +146,15 @@ def load_weights(directory: Path, model: nn.Module) -> None:
         raise InputError(f"{path}: missing; copy the model again or train it anew") from error
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: damaged ({error}); copy the model again or train it anew") from error
-    places = model.state_dict()
     found = {name: tensor.shape for name, tensor in tensors.items() if not name.endswith(_SCALE)}
-    wanted = {name: place.shape for name, place in places.items()}
+    wanted = {name: place.shape for name, place in model.state_dict().items()}
     if differing := sorted(set(found.items()) ^ set(wanted.items())):
         raise InputError(
             f"{path}: does not fit its config.json: {_differing(differing[0][0], found, wanted)}; "
             f"copy the model again or train it anew"
         )
-    for name, place in places.items():
-        _unpack(tensors[name], tensors.get(name + _SCALE), place)
+    whole = {name: _unpacked(tensors[name], tensors.get(name + _SCALE)) for name in found}
+    model.load_state_dict(whole, assign=True)
 
 
 def _differing(name: str, found: dict[str, torch.Size], wanted: dict[str, torch.Size]) -> str:
@@ -195,9 +193,13 @@ def _packed(name: str, tensor: Tensor, storage: Storage) -> dict[str, Tensor]:
     return {name: whole.contiguous(), name + _SCALE: scale}
 
 
-def _unpack(tensor: Tensor, scale: Tensor | None, place: Tensor) -> None:
-    """Fill ``place`` with a tensor that :func:`_packed` has made, without another copy between."""
+def _unpacked(tensor: Tensor, scale: Tensor | None) -> Tensor:
+    """What :func:`_packed` was given, in 32 bits; filters in the layout that processors are fastest with."""
+    if not tensor.is_floating_point() and scale is None:
+        return tensor
+    layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
+    whole = torch.empty(tensor.shape, dtype=torch.float32, memory_format=layout)
     if scale is None:
-        place.copy_(tensor)
-    else:
-        torch.mul(tensor, scale.view(-1, *[1] * (tensor.ndim - 1)), out=place)
+        return whole.copy_(tensor)
+    torch.mul(tensor, scale.view(-1, *[1] * (tensor.ndim - 1)), out=whole)
+    return whole

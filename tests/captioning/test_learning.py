@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from captioning.model import Captioner
 from captioning.recipe import CaptionerRecipe, CaptionFiles, ModelSettings
@@ -21,10 +23,18 @@ def pretrained(tmp_path: Path) -> Path:
     """The built-in captioner's ResNet-50 as a torchvision ``state_dict``, to start from."""
     encoder = Captioner.load().encoder
     network = import_models().resnet50(weights=None)
-    network.conv1.load_state_dict(encoder.stem[0].state_dict())
-    network.bn1.load_state_dict(encoder.stem[1].state_dict())
-    for number, stage in enumerate(encoder.stages, start=1):
-        getattr(network, f"layer{number}").load_state_dict(stage.state_dict())
+    names = {"stem.0": "conv1"} | {f"stages.{n}": f"layer{n + 1}" for n in range(4)}
+    for name, module in encoder.named_modules():
+        if not isinstance(module, nn.Conv2d):
+            continue
+        ours = next(each for each in names if name == each or name.startswith(f"{each}."))
+        theirs = names[ours] + name.removeprefix(ours)
+        downsample = theirs.endswith("downsample")
+        convolution = network.get_submodule(f"{theirs}.0" if downsample else theirs)
+        norm = network.get_submodule(f"{theirs}.1" if downsample else theirs.replace("conv", "bn"))
+        with torch.no_grad():
+            convolution.weight.copy_(module.weight)
+            norm.bias.copy_(module.bias)  # a new one changes nothing else
     save_file(network.state_dict(), tmp_path / "resnet50.safetensors")
     return tmp_path / "resnet50.safetensors"
 
