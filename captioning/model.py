@@ -18,7 +18,7 @@ from common.constraints import Constraints
 from common.decoder import Decoder, DecoderConfig, DecoderState
 from common.errors import InputError
 from common.loss import Loss, sequence_loss
-from common.model_directory import Storage, load_model, save_model
+from common.model_directory import Model, Storage, load_model, save_model
 from common.result import Result, make_result
 from common.search import Beam, Strategy, decode
 from common.tokenizer import Tokenizer
@@ -66,7 +66,7 @@ class CaptionBatch:
     captions: Tensor
 
 
-class Captioner(nn.Module):
+class Captioner(Model):
     """Describes photographs.
 
     The mean of the ResNet's grid becomes the decoder's initial state (Show and Tell,
@@ -98,11 +98,6 @@ class Captioner(nn.Module):
     def save(self, directory: Path, storage: Storage = "float32") -> None:
         """Write a model directory; see :func:`common.model_directory.save_model`."""
         save_model(directory, KIND, as_values(self.config), self, self.tokenizer, storage)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.decoder.bias.device
 
     def start(self, features: Tensor) -> DecoderState:
         """The decoder's first state from the early features (images, height, width, channels)."""
@@ -216,7 +211,7 @@ class Captioner(nn.Module):
         )
         prompt = torch.tensor([[self.language_tag(language), *start.ids]], device=self.device)
         decoded = decode(
-            self.decoder,
+            self.decoder.step,
             self.start(pixels),
             prompt.expand(len(pixels), -1),
             widened(strategy),

@@ -168,7 +168,7 @@ def _draw(captioner: Captioner, tags: Tensor, batch: RewardBatch) -> list[list[H
     mode = captioner.training
     captioner.eval()
     try:
-        return decode(captioner.decoder, captioner.start(batch.truth.features), tags, strategy, rules)
+        return decode(captioner.decoder.step, captioner.start(batch.truth.features), tags, strategy, rules)
     finally:
         captioner.train(mode)
         # Autocast keeps weights that it has converted here, and these would be without gradient.

@@ -57,15 +57,20 @@ class Attention(nn.Module):
             What was read, (rows, length, query_size), and the weights averaged over the
             heads, (rows, length, source_length).
         """
+        context, weights = self.look(self.query(queries), memory)
+        return self.output(context), weights
+
+    def look(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """The same between the projections: of projected queries, and what was read is to be projected."""
         rows, length, size = queries.shape
         items = memory.keys.size(0)
-        query = self._split(self.query(queries).view(items, -1, size))
+        query = self._split(queries.view(items, -1, size))
         scores = query @ memory.keys.transpose(-1, -2) * query.size(-1) ** -0.5
         if memory.mask is not None:
             scores = scores.masked_fill(~memory.mask[:, None, None, :], torch.finfo(scores.dtype).min)
         weights = scores.softmax(-1)
         context = (weights @ memory.values).transpose(1, 2).reshape(rows, length, size)
-        return self.output(context), weights.mean(1).view(rows, length, -1)
+        return context, weights.mean(1).view(rows, length, -1)
 
     def _split(self, vectors: Tensor) -> Tensor:
         """(items, length, size) to (items, heads, length, head_size)."""

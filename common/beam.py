@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from common.candidates import Candidates
+
 
 @dataclass(frozen=True)
 class Beam:
@@ -48,6 +50,15 @@ class Beam:
         """How many hypotheses each part keeps."""
         return self.size // self.groups
 
+    @property
+    def candidates(self) -> int:
+        """How many next tokens of a hypothesis can be among those to keep.
+
+        Twice as many as places, as one for each parent may end; of a group also as many as what the
+        groups before it keep can push back.
+        """
+        return 2 * self.size if self.groups == 1 else 2 * self.width + 2 * self.size
+
     def rank(self, score: float, length: int) -> float:
         """What hypotheses are ranked by; ``length`` counts the end-of-sentence."""
         return score / float(length**self.length_penalty)
@@ -74,28 +85,26 @@ class Front(NamedTuple):
         parents = torch.zeros_like(totals, dtype=torch.int64)
         return cls(totals, parents.new_empty(rows, size, 0), totals.new_empty(rows, size, 0), parents)
 
-    def grow(self, distribution: Tensor, scores: Tensor, beam: Beam, eos: int | None) -> "Front":
+    def grow(self, candidates: Candidates, beam: Beam, eos: int | None) -> "Front":
         """The best continuations by one token of any kind, twice as many as there are places.
 
         Args:
-            distribution: Log-probabilities of the next token, (rows x places, vocabulary_size).
-            scores: What to choose by, of the same shape.
+            candidates: The best next tokens of each place, (rows x places, count).
             beam: The settings; the rows are those of its groups.
             eos: The token that ends a hypothesis.
         """
         rows, size = self.totals.shape
-        vocabulary = distribution.size(-1)
-        reached = self.totals.unsqueeze(-1) + scores.view(rows, size, -1)
+        scores, following, added = (each.view(rows, size, -1) for each in candidates)
+        reached = self.totals.unsqueeze(-1) + scores
         # At most half of them end here, one for each parent: enough are left to go on.
-        count = min(2 * size, size * vocabulary)
+        count = min(2 * size, reached[0].numel())
         if beam.groups == 1:
             totals, places = reached.flatten(1).topk(count)
         else:
-            totals, places = _diverse(reached, self.tokens, count, beam, eos)
-        parents, chosen = places // vocabulary, places % vocabulary
+            totals, places = _diverse(reached, following, self.tokens, count, beam, eos)
+        parents, chosen = places // scores.size(-1), following.flatten(1).gather(1, places)
         tokens = torch.cat([_at(self.tokens, parents), chosen.unsqueeze(-1)], -1)
-        added = distribution.view(rows, -1).gather(1, places)
-        steps = torch.cat([_at(self.steps, parents), added.unsqueeze(-1)], -1)
+        steps = torch.cat([_at(self.steps, parents), added.flatten(1).gather(1, places).unsqueeze(-1)], -1)
         return Front(totals, tokens, steps, parents)
 
     def going_on(self, ended: Tensor, size: int) -> "Front":
@@ -106,7 +115,7 @@ class Front(NamedTuple):
 
 
 def _diverse(
-    reached: Tensor, tokens: Tensor, count: int, beam: Beam, eos: int | None
+    reached: Tensor, following: Tensor, tokens: Tensor, count: int, beam: Beam, eos: int | None
 ) -> tuple[Tensor, Tensor]:
     """The totals and places, (rows, count), of what the groups of each item choose, one after another.
 
@@ -115,47 +124,52 @@ def _diverse(
     Source: Vijayakumar et al., 2018, arXiv:1610.02424, with the Hamming distance.
 
     Args:
-        reached: Totals of all continuations, (rows, places, vocabulary_size).
+        reached: Totals of the continuations, (rows, places, candidates).
+        following: The tokens that they continue with, of the same shape.
         tokens: What they continue, (rows, places, length).
         count: How many to choose: those to keep, and as many as may end beside them.
         beam: The settings.
         eos: The token that ends a hypothesis.
     """
-    items, vocabulary = len(reached) // beam.groups, reached.size(-1)
-    reached, tokens = (each.view(items, beam.groups, *each.shape[1:]) for each in (reached, tokens))
-    cost = reached.new_zeros(items, vocabulary)
-    taken = tokens.new_empty(items, 0, tokens.size(-1) + 1)
+    items = len(reached) // beam.groups
+    reached, following, tokens = (
+        each.view(items, beam.groups, *each.shape[1:]) for each in (reached, following, tokens)
+    )
+    # What the groups before keep: their last tokens, -1 where nothing, and the whole of it.
+    last, taken = tokens.new_empty(items, 0), tokens.new_empty(items, 0, tokens.size(-1) + 1)
     totals, places = [], []
     for group in range(beam.groups):
-        scores = _except(taken, reached[:, group] - cost.unsqueeze(1), tokens[:, group], eos).flatten(1)
+        cost = (following[:, group].flatten(1).unsqueeze(-1) == last.unsqueeze(1)).sum(-1) * beam.diversity
+        scores = reached[:, group] - cost.view_as(reached[:, group])
+        scores = _except(taken, scores, following[:, group], tokens[:, group], eos).flatten(1)
         best, chosen = scores.topk(count)
         places.append(chosen)
         totals.append(reached[:, group].flatten(1).gather(1, chosen).masked_fill(best.isneginf(), -torch.inf))
-        last = chosen % vocabulary
+        added = following[:, group].flatten(1).gather(1, chosen)
         # Those that go on, and those that end before them in the order.
-        on = last != (-1 if eos is None else eos)
-        first = torch.arange(count, device=last.device) < beam.width
+        on = added != (-1 if eos is None else eos)
+        first = torch.arange(count, device=added.device) < beam.width
         kept = torch.where(on, on.cumsum(1) <= beam.width, first) & totals[-1].isfinite()
-        cost.scatter_add_(1, last, kept * beam.diversity)
-        whole = torch.cat([_at(tokens[:, group], chosen // vocabulary), last.unsqueeze(-1)], -1)
+        last = torch.cat([last, added.masked_fill(~kept, -1)], 1)
+        parents = chosen // following.size(-1)
+        whole = torch.cat([_at(tokens[:, group], parents), added.unsqueeze(-1)], -1)
         taken = torch.cat([taken, whole.masked_fill(~kept.unsqueeze(-1), -1)], 1)
     return torch.stack(totals, 1).flatten(0, 1), torch.stack(places, 1).flatten(0, 1)
 
 
-def _except(taken: Tensor, scores: Tensor, tokens: Tensor, eos: int | None) -> Tensor:
-    """Scores (items, places, vocabulary_size), minus infinity for what is ``taken`` already.
+def _except(taken: Tensor, scores: Tensor, following: Tensor, tokens: Tensor, eos: int | None) -> Tensor:
+    """Scores (items, places, candidates), minus infinity for what is ``taken`` already.
 
     What goes on may be taken twice if nothing else is left: other ways may lead on from there.
-    ``tokens`` (items, places, length) are what the scores continue, and ``taken`` (items, n, length + 1)
-    whole hypotheses, -1 where there is none.
+    The scores are of ``tokens`` (items, places, length), continued with ``following`` (items, places,
+    candidates); ``taken`` (items, n, length + 1) are whole hypotheses, -1 where there is none.
     """
     before, last = taken[:, :, :-1], taken[:, :, -1]
-    same = (tokens.unsqueeze(2) == before.unsqueeze(1)).all(-1) & (last >= 0).unsqueeze(1)
-    item, place, other = same.nonzero(as_tuple=True)
-    token = last[item, other]
-    ended = token == (-1 if eos is None else eos)
-    scores = scores.index_put((item[ended], place[ended], token[ended]), scores.new_tensor(-torch.inf))
-    fresh = scores.index_put((item, place, token), scores.new_tensor(-torch.inf))
+    same = (tokens.unsqueeze(2) == before.unsqueeze(1)).all(-1)
+    again = (same.unsqueeze(2) & (following.unsqueeze(-1) == last[:, None, None])).any(-1)
+    ends = following == (-1 if eos is None else eos)
+    scores = scores.masked_fill(again & ends, -torch.inf)
+    fresh = scores.masked_fill(again, -torch.inf)
     return torch.where(fresh.amax((1, 2), keepdim=True).isneginf(), scores, fresh)
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from common.beam import Beam, Front
+from common.candidates import best_next
 from common.contract import Hypothesis, S, Step
 from common.rules import Rules
 
@@ -36,10 +37,9 @@ def beam_search(step: Step[S], state: S, logits: Tensor, beam: Beam, rules: Rule
     front = Front.begin(items * groups, width, device)
     state, logits = state.widen(beam.size), logits.repeat_interleave(beam.size, 0)
     for length in range(1, rules.max_length + 1):
-        distribution = logits.float().log_softmax(-1)
-        scores = rules.apply(distribution, front.tokens.flatten(0, 1))
-        _set_aside(searched, front, scores.amax(-1).isneginf().view_as(front.totals), beam, rules)
-        grown = front.grow(distribution, scores, beam, rules.eos)
+        candidates = best_next(logits, front.tokens.flatten(0, 1), rules, beam.candidates)
+        _set_aside(searched, front, candidates.scores[:, 0].isneginf().view_as(front.totals), beam, rules)
+        grown = front.grow(candidates, beam, rules.eos)
         ended = grown.tokens[:, :, -1] == (-1 if rules.eos is None else rules.eos)
         _set_aside(searched, grown, ended[:, :width], beam, rules)
         front = grown.going_on(ended, width)

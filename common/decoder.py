@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from common.attention import Attention, Memory
+from common.contract import Step
 from common.recurrence import CELLS, Cell, Hidden, Recurrence, SequenceDropout
 
 
@@ -117,7 +118,13 @@ class Decoder(nn.Module):
     target can be read in one call, and the same call with one token is the step of
     every decoding method. Layers above the first are residual and normalised. The
     output layer is the embedding itself (Press and Wolf, 2017, arXiv:1608.05859).
+
+    Attributes:
+        fast: Computes nearly what :meth:`forward` does, only faster, for decoding on a processor; of
+            the weights at the time when it was made (:class:`common.quantized.QuantizedDecoder`).
     """
+
+    fast: Step[DecoderState] | None = None
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -179,6 +186,12 @@ class Decoder(nn.Module):
         """
         features, state, _ = self.read(tokens, state)
         return self.logits(features), state
+
+    def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """What decoding calls: :attr:`fast` where there is one and it applies, otherwise :meth:`forward`."""
+        if self.fast is None or self.training or tokens.device.type != "cpu":
+            return self.forward(tokens, state)
+        return self.fast(tokens, state)
 
     def read(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor | None]:
         """Like the step, but return what the output layer would see and where attention looked.

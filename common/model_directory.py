@@ -13,9 +13,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from common.config import build
-from common.decoder import DecoderConfig
+from common.decoder import Decoder, DecoderConfig
 from common.device import choose_device
 from common.errors import InputError
+from common.quantized import QuantizedDecoder, is_fast
 from common.tokenizer import Tokenizer
 
 FORMAT = 1
@@ -34,7 +35,20 @@ class Shape(Protocol):
 
 
 C = TypeVar("C", bound=Shape)
-M = TypeVar("M", bound=nn.Module)
+
+
+class Model(nn.Module):
+    """What a model directory holds: whatever network, with a decoder."""
+
+    decoder: Decoder
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.decoder.bias.device
+
+
+M = TypeVar("M", bound=Model)
 
 
 def save_model(
@@ -105,7 +119,10 @@ def load_model(
     with torch.device("meta"):
         model = make(config, tokenizer)
     load_weights(directory, model)
-    return model.eval().to(choose_device(device))
+    chosen = choose_device(device)
+    if chosen.type == "cpu" and is_fast():
+        model.decoder.fast = QuantizedDecoder(model.decoder)
+    return model.eval().to(chosen)
 
 
 def read_config(directory: Path, kind: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Recurrence(nn.Module):
 
     def __init__(self, cell: Cell, input_size: int, hidden_size: int, recurrent_dropout: float = 0.0) -> None:
         super().__init__()
-        self.recurrent_dropout = recurrent_dropout
+        self.cell, self.recurrent_dropout = cell, recurrent_dropout
         kinds: dict[Cell, type[nn.LSTM | nn.GRU | nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
         self.layer = kinds[cell](input_size, hidden_size, batch_first=True)
         self.states = 2 if cell == "lstm" else 1

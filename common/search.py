@@ -14,6 +14,7 @@ from torch import Tensor
 
 from common.beam import Beam
 from common.beam_search import beam_search
+from common.candidates import Candidates, best_next
 from common.contract import Hypothesis, S, State, Step
 from common.errors import InputError
 from common.rules import Rules
@@ -114,14 +115,13 @@ def _draws(
     state, logits = state.select(rows), logits[rows]
     history = torch.empty(len(alive), 0, dtype=torch.int64, device=logits.device)
     for length in range(1, rules.max_length + 1):
-        distribution = logits.float().log_softmax(-1)
-        scores = rules.apply(distribution, history)
-        stuck = scores.amax(-1, keepdim=True).isneginf()
-        uniform = torch.tensor([sources[row].random() for row in alive], dtype=torch.float64)
-        chosen = draw(torch.where(stuck, distribution, scores), sampling, uniform).unsqueeze(-1)
-        added = distribution.gather(-1, chosen).squeeze(-1).tolist()
+        if sampling.is_greedy:
+            best = best_next(logits, history, rules, 1)
+        else:
+            best = _drawn(logits, history, rules, sampling, [sources[row] for row in alive])
+        chosen, added = best.tokens, best.log_probabilities.squeeze(-1).tolist()
         tokens = chosen.squeeze(-1).tolist()
-        free = (~stuck).squeeze(-1).nonzero().squeeze(-1).tolist()
+        free = (~best.scores.isneginf()).squeeze(-1).nonzero().squeeze(-1).tolist()
         yield _Draw([alive[i] for i in free], [tokens[i] for i in free], [added[i] for i in free])
         keep = [index for index in free if tokens[index] != rules.eos]
         if not keep or length == rules.max_length:
@@ -133,6 +133,18 @@ def _draws(
             state, chosen, history = state.select(kept), chosen[kept], history[kept]
         whole, state = step(chosen, state)
         logits = whole[:, -1]
+
+
+def _drawn(
+    logits: Tensor, history: Tensor, rules: Rules, sampling: Sampling, sources: Sequence[Random]
+) -> Candidates:
+    """One token for each row, with the next of its random numbers."""
+    distribution = logits.float().log_softmax(-1)
+    scores = rules.apply(distribution, history)
+    stuck = scores.amax(-1, keepdim=True).isneginf()
+    uniform = torch.tensor([source.random() for source in sources], dtype=torch.float64)
+    chosen = draw(torch.where(stuck, distribution, scores), sampling, uniform).unsqueeze(-1)
+    return Candidates(scores.gather(-1, chosen), chosen, distribution.gather(-1, chosen))
 
 
 def _sample(

@@ -68,7 +68,7 @@ def decode_sentences(
             chosen = [rows[place] for place in places]
             state, _ = network.encode(sources, lengths)
             found = decode(
-                network.decoder,
+                network.decoder.step,
                 state,
                 prompt.expand(len(chosen), -1),
                 strategy,
@@ -100,7 +100,7 @@ def stream_sentence(
         ((_, sources, lengths),) = network.batches(ids)
         state, _ = network.encode(sources, lengths)
         prompt = _prompt(network, target, start)
-        tokens = stream(network.decoder, state, prompt, sampling, rules, item=item)
+        tokens = stream(network.decoder.step, state, prompt, sampling, rules, item=item)
     written = start.ids
     while (token := _next(tokens)) is not None:
         written += (token,)

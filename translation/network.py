@@ -13,7 +13,7 @@ from common.config import as_values
 from common.decoder import Decoder, DecoderState
 from common.errors import InputError
 from common.loss import Loss, sequence_loss
-from common.model_directory import Storage, load_model, save_model
+from common.model_directory import Model, Storage, load_model, save_model
 from common.tokenizer import Tokenizer
 from data.batches import bucket, pad
 from translation.encoder import SentenceEncoder
@@ -24,7 +24,7 @@ KIND = "translator"
 BUILT_IN = Path(__file__).parent / "pretrained"
 
 
-class TranslationNetwork(nn.Module):
+class TranslationNetwork(Model):
     """Reads sentences, and writes others.
 
     One set of weights serves all directions: the first token that the decoder reads is
@@ -53,11 +53,6 @@ class TranslationNetwork(nn.Module):
     def save(self, directory: Path, storage: Storage = "float32") -> None:
         """Write a model directory; see :func:`common.model_directory.save_model`."""
         save_model(directory, KIND, as_values(self.config), self, self.tokenizer, storage)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.decoder.bias.device
 
     def encode(self, source: Tensor, lengths: Tensor) -> tuple[DecoderState, Tensor]:
         """Read sources (batch, length) of which ``lengths`` (batch,) is real.

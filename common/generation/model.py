@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from common.config import as_values
 from common.constraints import Constraints
@@ -16,7 +16,7 @@ from common.generation.draft import Draft, read_draft
 from common.generation.score import TextScore
 from common.generation.streaming import count_needed, find_stop, spell, until
 from common.loss import Loss, linear_cross_entropy
-from common.model_directory import Storage, load_model, save_model
+from common.model_directory import Model, Storage, load_model, save_model
 from common.result import Result, make_result
 from common.sampling import Sampling
 from common.search import Beam, Hypothesis, Rules, Strategy, decode, stream
@@ -33,7 +33,7 @@ class LanguageModelConfig:
     decoder: DecoderConfig
 
 
-class LanguageModel(nn.Module):
+class LanguageModel(Model):
     """Continues a text, one token at a time (Mikolov et al., 2010; Graves, 2013, arXiv:1308.0850).
 
     Every stream of text that it learns from, every prompt and every measured text comes after
@@ -61,11 +61,6 @@ class LanguageModel(nn.Module):
     def save(self, directory: Path, storage: Storage = "float32") -> None:
         """Write a model directory; see :func:`common.model_directory.save_model`."""
         save_model(directory, KIND, as_values(self.config), self, self.tokenizer, storage)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.decoder.bias.device
 
     def loss(self, batch: TextBatch, label_smoothing: float = 0.0) -> Loss:
         """The loss of a batch, with the state at the end of the one before if it goes on from there.
@@ -117,7 +112,7 @@ class LanguageModel(nn.Module):
         """
         draft = self.read(prompt) if isinstance(prompt, str) else prompt
         rules = self._rules(draft, length, constraints)
-        (hypotheses,) = decode(self.decoder, draft.state, draft.last, strategy, rules)
+        (hypotheses,) = decode(self.decoder.step, draft.state, draft.last, strategy, rules)
         results = [self._written(draft, each, stop) for each in hypotheses]
         if stop and isinstance(strategy, Beam):
             texts = [each.text for each in results]
@@ -139,7 +134,7 @@ class LanguageModel(nn.Module):
         """
         draft = self.read(prompt) if isinstance(prompt, str) else prompt
         rules = self._rules(draft, length, constraints)
-        tokens = stream(self.decoder, draft.state, draft.last, sampling, rules)
+        tokens = stream(self.decoder.step, draft.state, draft.last, sampling, rules)
         yield from until(spell(self.tokenizer, draft.ids, tokens), stop)
 
     def _rules(self, draft: Draft, length: int, constraints: Constraints) -> Rules:

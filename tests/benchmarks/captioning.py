@@ -32,7 +32,9 @@ def load() -> Captioner:
 
 def load_plain() -> Captioner:
     """The same weights in 32 bits, without anything that is done for speed."""
-    return Captioner.load(device="cpu").float()
+    captioner = Captioner.load(device="cpu")
+    captioner.decoder.fast = None
+    return captioner
 
 
 def photographs(count: int) -> list[Path]:

@@ -31,7 +31,9 @@ def load() -> LanguageModel:
 
 def load_plain() -> LanguageModel:
     """The same weights in 32 bits, without anything that is done for speed."""
-    return LanguageModel.load(device="cpu").float()
+    model = LanguageModel.load(device="cpu")
+    model.decoder.fast = None
+    return model
 
 
 @torch.inference_mode()

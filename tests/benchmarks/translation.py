@@ -40,7 +40,9 @@ def load() -> Translator:
 
 def load_plain() -> Translator:
     """The same weights in 32 bits, without anything that is done for speed."""
-    return Translator.load(device="cpu").float()
+    translator = Translator.load(device="cpu")
+    translator.decoder.fast = None
+    return translator
 
 
 @dataclass(frozen=True)
