@@ -101,7 +101,7 @@ class _Recurrence:
             resets, updates, candidates = old.chunk(3, 1)
             update = (update + updates).sigmoid_()
             candidate = (candidate + (reset + resets).sigmoid_() * candidates).tanh_()
-            return (torch.lerp(candidate, before, update).unsqueeze(0),)
+            return (torch.lerp(candidate, before.to(candidate.dtype), update).unsqueeze(0),)
         entry, forget, candidate, output = (new + old).chunk(4, 1)
         memory = forget.sigmoid() * hidden[1][0] + entry.sigmoid() * _tanh(candidate)
         return (output.sigmoid() * _tanh(memory)).unsqueeze(0), memory.unsqueeze(0)
@@ -161,9 +161,8 @@ class QuantizedDecoder:
             if index == 0 and self.look is not None and state.memory is not None:
                 vectors = vectors + self.look(outputs, state.memory)
             vectors = norm(vectors)
-        return self._logits(self.bottleneck(Whole.of(vectors))).unsqueeze(1), DecoderState(
-            tuple(hidden), state.memory
-        )
+        logits = self._logits(self.bottleneck(Whole.of(vectors)))
+        return logits.unsqueeze(1), DecoderState(tuple(hidden), state.memory)
 
     def _logits(self, features: Tensor) -> Tensor:
         """Of features (rows, embedding_size): (rows, vocabulary_size), a block after the other."""
