@@ -16,6 +16,7 @@ from captioning.variety import distinct, widened
 from common.config import as_values
 from common.constraints import Constraints
 from common.decoder import Decoder, DecoderConfig, DecoderState
+from common.device import quick
 from common.errors import InputError
 from common.loss import Loss, sequence_loss
 from common.model_directory import Model, Storage, load_model, save_model
@@ -108,9 +109,11 @@ class Captioner(Model):
         their memory (images, places, memory_size).
         """
         features = features.to(self.device)
-        if features.is_floating_point():
-            features = features.to(self.features_type())
-        grid = self.norm(self.encoder(features))
+        with quick(self.device):
+            if features.is_floating_point() and not torch.is_autocast_enabled(self.device.type):
+                features = features.float()  # they are kept in 16 bits
+            grid = self.encoder(features)
+        grid = self.norm(grid.float())
         summary = self.dropout(grid.mean(1))
         if self.project is None:
             return summary, None
@@ -126,11 +129,6 @@ class Captioner(Model):
         return sequence_loss(
             self.decoder, state, captions, padding=Tokenizer.PAD, label_smoothing=label_smoothing
         )
-
-    def features_type(self) -> torch.dtype:
-        """Features are kept in 16 bits; outside autocast the network wants them as its weights are."""
-        enabled = torch.is_autocast_enabled(self.device.type)
-        return torch.get_autocast_dtype(self.device.type) if enabled else torch.float32
 
     @overload  # a str is a sequence of str too, but then comes first
     def caption(  # type: ignore[overload-overlap]
