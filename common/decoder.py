@@ -189,9 +189,8 @@ class Decoder(nn.Module):
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """What decoding calls: :attr:`fast` where there is one and it applies, otherwise :meth:`forward`."""
-        if self.fast is None or self.training or tokens.device.type != "cpu":
-            return self.forward(tokens, state)
-        return self.fast(tokens, state)
+        step = self if self.fast is None or self.training or tokens.device.type != "cpu" else self.fast
+        return step(tokens, state)
 
     def read(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor | None]:
         """Like the step, but return what the output layer would see and where attention looked.

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from common.config import as_values
 from common.decoder import Decoder, DecoderState
+from common.device import quick
 from common.errors import InputError
 from common.loss import Loss, sequence_loss
 from common.model_directory import Model, Storage, load_model, save_model
@@ -61,7 +62,9 @@ class TranslationNetwork(Model):
             The decoder's first state, and the logits of the source's language,
             (batch, languages), one for each of ``languages``.
         """
-        memory, summary, mask = self.encoder(self.decoder.embedding(source), lengths)
+        with quick(self.device):
+            memory, summary, mask = self.encoder(self.decoder.embedding(source), lengths)
+        memory, summary = memory.float(), summary.float()
         # Telling languages apart is learned from what translation needs, and does not disturb it.
         features = language_features(memory.detach(), summary.detach(), mask)
         return self.decoder.start(summary, memory, mask), self.language(features)

@@ -16,7 +16,7 @@ from tests.benchmarks.measurement import Measurement, Outcome, Settings
 from tests.benchmarks.table import table
 
 PARTS = {
-    "limits": "rates of matrix products, in 32 and 16 bits",
+    "limits": "rates of matrix products, in 32, 16 and 8 bits",
     "translation": "greedy and beam 5; one at a time, 32, 128, and as the product does it",
     "captioning": "from pixels and from files; one at a time and 32",
     "generation": "characters a second",

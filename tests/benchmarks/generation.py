@@ -66,7 +66,7 @@ def measure(settings: Settings) -> Outcome:
     results: list[Result] = []
     for shown, strategy, rows in STRATEGIES:
         name = f"generation, {shown}"
-        products = limits.both_kinds(rows)
+        products = limits.all_kinds(rows)
 
         def generate(strategy: Strategy = strategy) -> None:
             results[:] = [model.generate(PROMPT, length, strategy)]

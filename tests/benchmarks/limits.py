@@ -12,7 +12,7 @@ from tests.benchmarks.measurement import Measurement, Outcome, Settings
 from tests.benchmarks.timing import in_rounds, repeated
 from translation.model import Translator
 
-NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.int8: "int8"}
 MOST_ROWS = 2048
 
 # Together about as many weights as a decoder reads at a step, so that the caches help as little.
@@ -43,7 +43,10 @@ class Products:
 
     def _once(self) -> None:
         for matrix in _matrices(self.kind):
-            functional.linear(self.vectors, matrix)
+            if self.kind == torch.int8:
+                torch._int_mm(self.vectors, matrix.t())
+            else:
+                functional.linear(self.vectors, matrix)
 
 
 @cache
@@ -53,8 +56,8 @@ def _matrices(kind: torch.dtype) -> tuple[Tensor, ...]:
     return tuple(torch.rand(_OUTPUTS, _INPUTS, generator=generator).to(kind) for _ in range(_MATRICES))
 
 
-def both_kinds(rows: int) -> dict[str, Products]:
-    """The products in 32 and 16 bits, by name."""
+def all_kinds(rows: int) -> dict[str, Products]:
+    """The products in 32, 16 and 8 bits, by name."""
     return {f"{name} products": Products(min(rows, MOST_ROWS), kind) for kind, name in NAMES.items()}
 
 
@@ -93,7 +96,7 @@ def measure(settings: Settings) -> Outcome:
     torch.set_num_threads(settings.threads)
     outcome = Outcome()
     for rows in (1, 32) if settings.quick else (1, 5, 32, 160, 640, 2048):
-        products = both_kinds(rows)
+        products = all_kinds(rows)
         seconds = in_rounds({**products}, settings.rounds)
         for name, each in products.items():
             rate = each.operations / seconds[name] / 1e9

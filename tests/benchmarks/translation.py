@@ -172,7 +172,7 @@ def _measure_one(
     """One way to translate, ours and the peers' in turns."""
     sources, width = sentences.sources, strategy.size if isinstance(strategy, Beam) else 1
     ours = Kept(partial(translate, translator, sources, strategy, batch))
-    products = limits.both_kinds((batch or len(sources)) * width)
+    products = limits.all_kinds((batch or len(sources)) * width)
     asked = {
         peer: Asked(each, sources, batch or 128, width, settings.threads) for peer, each in peers.items()
     }

@@ -99,7 +99,8 @@ def test_whatever_comes_in_nothing_unreadable_comes_out(kind, strategy):
         assert not set(PLACEHOLDERS) & set("".join([result.text, *result.tokens]))
         assert "<unk>" not in result.text
         assert result.text.count("\ufffd") == source.count("\ufffd")  # carried over
-        assert len(result.text.splitlines()) == len(source.splitlines())
+        # Not one, where the model has written nothing but bytes that are no characters.
+        assert len(result.text.splitlines()) <= len(source.splitlines())
         assert len(result.tokens) == len(result.log_probabilities)
         result.text.encode()
 
