@@ -170,7 +170,9 @@ class LanguageModel(Model):
         """
         if not text:
             raise ValueError("text must not be empty")
-        ids = self.tokenizer.encode(text)
+        spans = self.tokenizer.spans(text)
+        ids = [id_ for id_, _ in spans]
+        unknown = [end - begin for id_, (begin, end) in spans if id_ == Tokenizer.UNK]
         part = -(-len(ids) // streams)
         rows = [[Tokenizer.BOS, *ids[start : start + part]] for start in range(0, len(ids), part)]
         rows[-1] += [Tokenizer.PAD] * (part + 1 - len(rows[-1]))
@@ -185,4 +187,4 @@ class LanguageModel(Model):
                 features[real], self.decoder.embedding.weight, self.decoder.bias, targets[real]
             )
             nats += float(sum_)
-        return TextScore(nats, len(ids), len(text), len(text.split()), ids.count(Tokenizer.UNK))
+        return TextScore(nats, len(ids), len(text), len(text.split()), len(unknown), sum(unknown))

@@ -3,6 +3,9 @@
 import math
 from dataclasses import dataclass
 
+SPELLED = math.log(96)
+"""Nats that each character of an unknown token counts: as if any of the printable ones of English could come."""
+
 
 @dataclass(frozen=True)
 class TextScore:
@@ -14,7 +17,9 @@ class TextScore:
         characters: Code points that they stand for.
         words: How many words these make, parted by white space.
         unknown: Tokens that the vocabulary lacks. What they are was not asked of the model, only that
-            one comes, so with them the figures look better than they are.
+            one comes.
+        unknown_characters: Those of these tokens. So that figures can be compared, each counts
+            :data:`SPELLED` nats besides, other than in the perplexity a token.
 
     Raises:
         ValueError: There is no token or no character.
@@ -25,6 +30,7 @@ class TextScore:
     characters: int
     words: int
     unknown: int = 0
+    unknown_characters: int = 0
 
     def __post_init__(self) -> None:
         if self.tokens < 1 or self.characters < 1:
@@ -38,12 +44,18 @@ class TextScore:
             self.characters + other.characters,
             self.words + other.words,
             self.unknown + other.unknown,
+            self.unknown_characters + other.unknown_characters,
         )
+
+    @property
+    def nats_spelled(self) -> float:
+        """With the spelling of what is unknown."""
+        return self.nats + SPELLED * self.unknown_characters
 
     @property
     def nats_per_character(self) -> float:
         """Comparable between tokenizers, unlike perplexity."""
-        return self.nats / self.characters
+        return self.nats_spelled / self.characters
 
     @property
     def bits_per_character(self) -> float:
@@ -61,7 +73,7 @@ class TextScore:
 
         Infinite where it is too large a number, as for a text without spaces.
         """
-        exponent = self.nats / max(1, self.words)
+        exponent = self.nats_spelled / max(1, self.words)
         return math.exp(exponent) if exponent < 700 else math.inf
 
     def __str__(self) -> str:
@@ -71,5 +83,5 @@ class TextScore:
             return f"{character}; {perplexity}"
         return (
             f"{character}; {perplexity}; {self.unknown:,} of {self.tokens:,} tokens were unknown: "
-            f"counted is only that they are, not which"
+            f"each of their {self.unknown_characters:,} characters counts {SPELLED:.2f} nats, as one of 96"
         )

@@ -73,8 +73,9 @@ def read_surprised(
                 nats[max(0, cut + end - 1)] += surprise
             total += sum(found)
         last = ids[-1] if ids else last
-        unknown = ids.count(Tokenizer.UNK)
-        yield Surprisal(text, line, nats, TextScore(total, len(ids), len(text), len(text.split()), unknown))
+        unknown = [end - begin for id_, (begin, end) in spans if id_ == Tokenizer.UNK]
+        score = TextScore(total, len(ids), len(text), len(text.split()), len(unknown), sum(unknown))
+        yield Surprisal(text, line, nats, score)
 
 
 def _nats(model: LanguageModel, features: Tensor, targets: Tensor) -> Tensor:

@@ -1,3 +1,4 @@
+import math
 from random import Random
 
 import pytest
@@ -6,6 +7,7 @@ import torch
 from common.decoder import DecoderConfig
 from common.generation.batches import TextBatch, TextBatches
 from common.generation.model import LanguageModel, LanguageModelConfig
+from common.generation.surprisal import evaluate_text
 from common.recurrence import CELLS
 from common.sampling import GREEDY, Sampling
 from common.search import Beam
@@ -84,6 +86,13 @@ def test_a_word_model_counts_characters_words_and_what_it_does_not_know():
     score = model.measure("one four,\n two four")
     # one | four | , | newline | two | four
     assert (score.tokens, score.characters, score.words, score.unknown) == (6, 19, 4, 4)
+    assert score.unknown_characters == len("four,\nfour") + 2  # with the spaces before them
+    text = "one four,\n two four"
+    assert score.nats_per_character == pytest.approx(
+        (score.nats + score.unknown_characters * math.log(96)) / 19
+    )
+    parts, _ = evaluate_text(model, [(1, text)])
+    assert parts.nats_per_character == pytest.approx(score.nats_per_character)
 
 
 @pytest.mark.parametrize("cell", CELLS)

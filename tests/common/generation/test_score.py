@@ -16,14 +16,22 @@ def test_by_hand():
 
 
 def test_unknown_tokens_are_told():
-    score = TextScore(nats=2000.0, tokens=2000, characters=9000, words=1500, unknown=1200)
+    score = TextScore(2000.0, tokens=2000, characters=9000, words=1500, unknown=1200, unknown_characters=4000)
     assert str(score).endswith(
-        "; 1,200 of 2,000 tokens were unknown: counted is only that they are, not which"
+        "; 1,200 of 2,000 tokens were unknown: each of their 4,000 characters counts 4.56 nats, as one of 96"
     )
 
 
+def test_the_spelling_of_unknown_tokens_counts():
+    """Two of eight characters, each one of 96: figures a character and a word have it, those a token not."""
+    score = TextScore(nats=0.0, tokens=4, characters=8, words=2, unknown=1, unknown_characters=2)
+    assert score.nats_per_character == pytest.approx(2 * math.log(96) / 8)
+    assert score.word_perplexity == pytest.approx(96)
+    assert score.perplexity == 1
+
+
 def test_parts_add_up():
-    assert TextScore(1.5, 2, 3, 1, 1) + TextScore(2.0, 4, 9, 0) == TextScore(3.5, 6, 12, 1, 1)
+    assert TextScore(1.5, 2, 3, 1, 1, 4) + TextScore(2.0, 4, 9, 0) == TextScore(3.5, 6, 12, 1, 1, 4)
 
 
 def test_a_text_without_spaces_has_no_end_of_surprise_a_word():
