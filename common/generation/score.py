@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 SPELLED = math.log(96)
-"""Nats that each character of an unknown token counts: as if any of the printable ones of English could come."""
+"""Nats that each character of an unknown token counts: as if any of the printable ones could come."""
 
 
 @dataclass(frozen=True)
