@@ -133,7 +133,7 @@ def test_the_multiplications_of_a_decoder():
 def test_the_rate_is_that_of_the_faster_kind():
     products = limits.all_kinds(2)
     operations = 2 * 2 * 8 * 512 * 2048
-    seconds = {"float32 products": 2.0, "bfloat16 products": 0.5}
+    seconds = {"float32 products": 2.0, "bfloat16 products": 0.5, "int8 products": 1.0}
     assert limits.best_rate(products, seconds) == ("bfloat16 products", 2 * operations)
 
 
