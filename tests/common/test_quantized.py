@@ -9,7 +9,7 @@ from common.quantized import QuantizedDecoder, QuantizedLinear, Whole
 from common.search import Beam
 from translation.model import Translator
 
-SOURCES = Path("datasets/multi30k/val.de.gz")
+SOURCES = Path(__file__).parents[2] / "../shared/data/multi30k/val.de.gz"
 
 
 def decoder_of(**changes):
@@ -109,7 +109,7 @@ def test_it_is_for_decoding_alone():
     assert decoder.state_dict().keys() == decoder_of().state_dict().keys()
 
 
-@pytest.mark.skipif(not SOURCES.exists(), reason="Multi30k is not here; see README")
+@pytest.mark.skipif(not SOURCES.exists(), reason="Multi30k is not in ../shared/data/multi30k")
 def test_the_built_in_translator_says_the_same():
     """What differs is no worse by the decoder's own measure."""
     sentences = gzip.decompress(SOURCES.read_bytes()).decode().splitlines()[:60]
