@@ -114,17 +114,20 @@ class ImageEncoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """The grid (batch, places, channels) of pixels, as ``early`` takes them, or of what that returned."""
-        return self.late(self.early(images) if images.dtype == torch.uint8 else images)
+        return self.late(self.early(images))
 
     def early(self, pixels: Tensor) -> Tensor:
         """What does not learn.
 
         Args:
-            pixels: Red, green and blue in 0..255, uint8, (batch, image_size, image_size, 3).
+            pixels: Red, green and blue in 0..255, uint8, (batch, image_size, image_size, 3);
+                anything else has been here before, and is returned as it is.
 
         Returns:
             Features for ``late``, (batch, height, width, channels).
         """
+        if pixels.dtype != torch.uint8:
+            return pixels
         mean, deviation = (pixels.new_tensor(each, dtype=torch.float32) for each in (_MEAN, _DEVIATION))
         images = ((pixels.float() / 255 - mean) / deviation).permute(0, 3, 1, 2)
         features = images.contiguous(memory_format=torch.channels_last)

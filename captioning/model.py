@@ -16,7 +16,7 @@ from captioning.variety import distinct, widened
 from common.config import as_values
 from common.constraints import Constraints
 from common.decoder import Decoder, DecoderConfig, DecoderState
-from common.device import quick
+from common.device import full_precision, quick
 from common.errors import InputError
 from common.loss import Loss, sequence_loss
 from common.model_directory import Model, Storage, load_model, save_model
@@ -112,12 +112,9 @@ class Captioner(Model):
         with quick(self.device):
             if features.is_floating_point() and not torch.is_autocast_enabled(self.device.type):
                 features = features.float()  # they are kept in 16 bits
-            grid = self.encoder(features)
-        grid = self.norm(grid.float())
-        summary = self.dropout(grid.mean(1))
-        if self.project is None:
-            return summary, None
-        return summary, self.project(self.dropout(grid)) + self.position
+            grid = self.norm(self.encoder(features).float())
+            memory = None if self.project is None else self.project(self.dropout(grid)) + self.position
+        return self.dropout(grid.mean(1)), None if memory is None else full_precision(memory)
 
     def loss(self, batch: "CaptionBatch | RewardBatch", label_smoothing: float = 0.0) -> Loss:
         """The loss of the batch's captions given its images, or of captions drawn for a reward."""

@@ -117,7 +117,9 @@ def reward_loss(captioner: Captioner, batch: RewardBatch, label_smoothing: float
     captions = truth.captions.to(captioner.device)
     each = len(captions) // len(truth.features)
     tags = captions[::each, :1]
-    drawn = _draw(captioner, tags, batch)
+    # What does not learn is the same for drawing and for learning.
+    features = captioner.encoder.early(truth.features.to(captioner.device))
+    drawn = _draw(captioner, features, tags, batch)
     rewards = _rewards(captioner, batch, drawn)
     # Minus the mean of the others: with all samples in the mean, times this factor.
     advantages = (rewards - rewards.mean(1, keepdim=True)) * count / (count - 1)
@@ -127,7 +129,7 @@ def reward_loss(captioner: Captioner, batch: RewardBatch, label_smoothing: float
         for tag, samples in zip(tags.flatten().tolist(), drawn, strict=True)
         for sample in samples
     ]
-    state = captioner.start(truth.features)
+    state = captioner.start(features)
     objective = sequence_loss(
         captioner.decoder,
         state.widen(count),
@@ -161,7 +163,9 @@ def _rewards(captioner: Captioner, batch: RewardBatch, drawn: Sequence[Sequence[
 
 
 @torch.no_grad()
-def _draw(captioner: Captioner, tags: Tensor, batch: RewardBatch) -> list[list[Hypothesis]]:
+def _draw(
+    captioner: Captioner, features: Tensor, tags: Tensor, batch: RewardBatch
+) -> list[list[Hypothesis]]:
     """Samples for each place of the batch, from the model without dropout."""
     strategy = Sampling(temperature=batch.settings.temperature, count=batch.settings.samples, seed=batch.seed)
     rules = Constraints(min_length=0).rules(
@@ -170,7 +174,7 @@ def _draw(captioner: Captioner, tags: Tensor, batch: RewardBatch) -> list[list[H
     mode = captioner.training
     captioner.eval()
     try:
-        return decode(_quick_step(captioner), captioner.start(batch.truth.features), tags, strategy, rules)
+        return decode(_quick_step(captioner), captioner.start(features), tags, strategy, rules)
     finally:
         captioner.train(mode)
         # Autocast keeps weights that it has converted here, and these would be without gradient.

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from common.device import quick
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -45,7 +47,9 @@ class Attention(nn.Module):
 
     def remember(self, memory: Tensor, mask: Tensor | None) -> Memory:
         """Project ``memory`` (items, source_length, memory_size) once, to be read at every step."""
-        return Memory(self._split(self.key(memory)), self._split(self.value(memory)), mask)
+        with quick(memory.device):
+            keys, values = self.key(memory), self.value(memory)
+        return Memory(self._split(keys.to(memory.dtype)), self._split(values.to(memory.dtype)), mask)
 
     def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """Read ``memory`` with ``queries`` (rows, length, query_size).

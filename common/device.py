@@ -4,6 +4,7 @@ import ctypes
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import Tensor
 
 from common.errors import InputError
 
@@ -37,11 +38,17 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 
 
 def quick(device: torch.device) -> AbstractContextManager[object]:
-    """The context for a large encoder while nothing is learned: products in 16 bits where they are native."""
+    """The context for what is encoded while nothing is learned: products in 16 bits where they are native."""
     if torch.is_grad_enabled():
         return nullcontext()
     precision = choose_precision("auto", device)
     return torch.autocast(device.type, precision, enabled=precision != torch.float32)
+
+
+def full_precision(vectors: Tensor) -> Tensor:
+    """What came out of :func:`quick` in 32 bits; within somebody else's autocast it stays as it is."""
+    short = vectors.dtype == torch.bfloat16 and not torch.is_autocast_enabled(vectors.device.type)
+    return vectors.float() if short else vectors
 
 
 def keep_freed_memory() -> None:

@@ -150,15 +150,18 @@ def _forward(
         rows = features[start : start + _ROWS]
         chosen = targets[start : start + _ROWS].unsqueeze(1)
         logits = (rows @ cast.T).float().add_(bias)
-        normaliser = logits.logsumexp(1, keepdim=True)
-        loss = normaliser - logits.gather(1, chosen)
+        target, mean, peak = logits.gather(1, chosen), logits.mean(1, keepdim=True), logits.amax(1, True)
+        exponentials = logits.sub_(peak).exp_()
+        total = exponentials.sum(1, keepdim=True)
+        normaliser = peak + total.log()
+        loss = normaliser - target
         nats += loss.sum()
         if smoothing:
-            loss = (1 - smoothing) * loss + smoothing * (normaliser - logits.mean(1, keepdim=True))
+            loss = (1 - smoothing) * loss + smoothing * (normaliser - mean)
         counted = None if row_weights is None else row_weights[start : start + _ROWS].unsqueeze(1)
         smoothed += (loss if counted is None else loss * counted).sum()
         if needed:
-            error = logits.sub_(normaliser).exp_().sub_(smoothing / logits.size(1))
+            error = exponentials.div_(total).sub_(smoothing / logits.size(1))
             error.scatter_add_(1, chosen, error.new_full(chosen.shape, smoothing - 1))
             if counted is not None:
                 error *= counted

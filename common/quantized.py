@@ -2,8 +2,9 @@
 
 Weights are whole numbers with a scale for each output, which is how built-in models are stored,
 so they lose nothing. Each vector that they are multiplied with is rounded to whole numbers from
--127 to 127 with a scale of its own: what else is in the batch never matters. Sums of products of
-whole numbers are exact. Everything between the products is computed in 32 bits.
+-127 to 127 with a scale of its own, and what that leaves over to 254ths of these: hardly anything
+is lost, and what else is in the batch never matters. Sums of products of whole numbers are exact.
+Everything between the products is computed in 32 bits.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,10 @@ from common.attention import Attention, Memory
 from common.decoder import Decoder, DecoderState
 from common.recurrence import Hidden, Recurrence
 
-_BLOCK = 2**18
+_PARTS = 254
+"""A remainder is at most a half, which is 127 of these."""
+
+_BLOCK = 2**17
 """Logits at a time: what is done to them is then done in the processor's cache."""
 
 
@@ -50,17 +54,23 @@ class QuantizedLinear:
 
     def __call__(self, vectors: "Whole") -> Tensor:
         """The outputs (rows, outputs) in 32 bits."""
-        return self.into(self.bias.new_empty(len(vectors.numbers), len(self.bias)), vectors)
+        return self.into(self.bias.new_empty(len(vectors.scale), len(self.bias)), vectors)
 
     def into(self, outputs: Tensor, vectors: "Whole") -> Tensor:
         """Write the outputs to a place (rows, outputs)."""
-        torch.mul(torch._int_mm(vectors.numbers, self.weight), self.scale, out=outputs)
+        coarse, fine = torch._int_mm(vectors.numbers.flatten(0, 1), self.weight).chunk(2)
+        torch.mul(fine, 1 / _PARTS, out=outputs).add_(coarse).mul_(self.scale)
         return torch.addcmul(self.bias, outputs, vectors.scale, out=outputs)
 
 
 @dataclass(frozen=True)
 class Whole:
-    """Vectors in ``numbers``, int8 (rows, size), and what to multiply them with, ``scale`` (rows, 1)."""
+    """Vectors as whole numbers.
+
+    Attributes:
+        numbers: int8 (2, rows, size): rounded, and what is left over in 254ths.
+        scale: What to multiply them with, (rows, 1).
+    """
 
     numbers: Tensor
     scale: Tensor
@@ -69,7 +79,11 @@ class Whole:
     def of(cls, vectors: Tensor) -> "Whole":
         """Round vectors (rows, size)."""
         scale = vectors.abs().amax(1, keepdim=True).clamp_(min=1e-12).div_(127)
-        return cls((vectors / scale).round_().to(torch.int8), scale)
+        scaled = vectors / scale
+        parts = scaled.new_empty(2, *scaled.shape)
+        torch.round(scaled, out=parts[0])
+        torch.sub(scaled, parts[0], out=parts[1]).mul_(_PARTS).round_()
+        return cls(parts.to(torch.int8), scale)
 
 
 @dataclass(frozen=True)
@@ -95,14 +109,14 @@ class _Recurrence:
         before = hidden[0][0]
         new, old = self.inputs(Whole.of(vectors)), self.hidden(Whole.of(before))
         if self.cell == "rnn":
-            return ((new + old).tanh_().unsqueeze(0),)
+            return (new.add_(old).tanh_().unsqueeze(0),)
         if self.cell == "gru":
             reset, update, candidate = new.chunk(3, 1)
             resets, updates, candidates = old.chunk(3, 1)
             update = (update + updates).sigmoid_()
             candidate = (candidate + (reset + resets).sigmoid_() * candidates).tanh_()
             return (torch.lerp(candidate, before.to(candidate.dtype), update).unsqueeze(0),)
-        entry, forget, candidate, output = (new + old).chunk(4, 1)
+        entry, forget, candidate, output = new.add_(old).chunk(4, 1)
         memory = forget.sigmoid() * hidden[1][0] + entry.sigmoid() * _tanh(candidate)
         return (output.sigmoid() * _tanh(memory)).unsqueeze(0), memory.unsqueeze(0)
 
@@ -171,5 +185,5 @@ class QuantizedDecoder:
         logits = features.new_empty(len(features), vocabulary)
         for start in range(0, len(features), rows):
             part = slice(start, start + rows)
-            self.output.into(logits[part], Whole(whole.numbers[part], whole.scale[part]))
+            self.output.into(logits[part], Whole(whole.numbers[:, part], whole.scale[part]))
         return logits

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from common.recurrence import CELLS, Cell, Recurrence, SequenceDropout
 
@@ -63,13 +64,14 @@ class SentenceEncoder(nn.Module):
         """
         places = torch.arange(vectors.size(1), device=vectors.device)
         mask = places < lengths.unsqueeze(1)
-        reverse = torch.where(mask, lengths.unsqueeze(1) - 1 - places, places).unsqueeze(-1)
         batch = torch.arange(len(vectors), device=vectors.device)
+        reverse = torch.where(mask, lengths.unsqueeze(1) - 1 - places, places)
+        reverse += batch.unsqueeze(1) * vectors.size(1)
         vectors = self.dropout(vectors)
         for index, norm in enumerate(self.norms):
             ahead, _ = self.forwards[index](vectors)
-            back, _ = self.backwards[index](vectors.take_along_dim(reverse, 1))
-            outputs = torch.cat([ahead, back.take_along_dim(reverse, 1)], -1)
+            back, _ = self.backwards[index](functional.embedding(reverse, vectors.flatten(0, 1)))
+            outputs = torch.cat([ahead, functional.embedding(reverse, back.flatten(0, 1))], -1)
             summary = torch.cat([ahead[batch, lengths - 1], back[batch, lengths - 1]], -1)
             vectors = self.dropout(norm(outputs if index == 0 else vectors + outputs))
         return vectors, summary, mask

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from common.config import as_values
 from common.decoder import Decoder, DecoderState
-from common.device import quick
+from common.device import full_precision, quick
 from common.errors import InputError
 from common.loss import Loss, sequence_loss
 from common.model_directory import Model, Storage, load_model, save_model
@@ -64,7 +64,7 @@ class TranslationNetwork(Model):
         """
         with quick(self.device):
             memory, summary, mask = self.encoder(self.decoder.embedding(source), lengths)
-        memory, summary = memory.float(), summary.float()
+        memory, summary = full_precision(memory), full_precision(summary)
         # Telling languages apart is learned from what translation needs, and does not disturb it.
         features = language_features(memory.detach(), summary.detach(), mask)
         return self.decoder.start(summary, memory, mask), self.language(features)

@@ -55,7 +55,7 @@ def test_readings_are_those_of_the_step(captioner, pixels):
         state = captioner.start(captioner.encoder.early(pixel.unsqueeze(0)))
         for reading, caption in zip(row, ids, strict=True):
             # In 16 bits, photographs are not quite what they are in 32.
-            expected = pytest.approx(step_by_step(captioner, state, caption), abs=2e-3)
+            expected = pytest.approx(step_by_step(captioner, state, caption), abs=5e-3)
             assert reading.log_probabilities.tolist() == expected
     assert len({round(float(row[0].log_probabilities.sum()), 5) for row in readings}) == len(pixels)
 

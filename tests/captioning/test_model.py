@@ -98,7 +98,8 @@ def test_the_score_is_the_log_probability_under_the_model(captioner, pixels):
         finished = result.tokens[-1] == "<eos>"
         target = captions_of(captioner, result.text)[:, : None if finished else -1]
         loss = captioner.loss(CaptionBatch(features, target))
-        assert result.score == pytest.approx(-loss.nats, abs=2e-3)
+        # What is looked at was computed in 16 bits for the one, in 32 for the other.
+        assert result.score == pytest.approx(-loss.nats, rel=1e-3)
         assert result.score == pytest.approx(sum(result.log_probabilities))
         assert len(result.tokens) == len(result.log_probabilities) == loss.tokens
 

@@ -39,13 +39,15 @@ def test_whole_numbers_are_multiplied_exactly():
     assert torch.equal(found, vectors @ weight.t() + bias)
 
 
-def test_rounding_is_to_the_nearest_of_255_steps():
+def test_rounding_is_to_the_nearest_step_and_the_rest_to_254ths_of_one():
     vectors = torch.randn(5, 40) * torch.tensor([[1e-6], [1.0], [1e6], [3.0], [0.0]])
     whole = Whole.of(vectors)
     step = vectors.abs().amax(1, keepdim=True) / 127
-    assert ((whole.numbers * whole.scale - vectors).abs() <= step * 0.5001).all()
-    assert whole.numbers[:4].abs().amax(1).tolist() == [127] * 4
-    assert not whole.numbers[4].any()
+    coarse, fine = whole.numbers * whole.scale
+    assert ((coarse - vectors).abs() <= step * 0.5001).all()
+    assert ((coarse + fine / 254 - vectors).abs() <= step / 254 * 0.501).all()
+    assert whole.numbers[0, :4].abs().amax(1).tolist() == [127] * 4
+    assert not whole.numbers[:, 4].any()
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
@@ -60,7 +62,7 @@ def test_a_step_is_nearly_the_decoders(cell, memory_size, layers):
         expected, state = decoder(tokens, state)
         found, other = fast(tokens, other)
         assert found.shape == expected.shape
-        assert (found - expected).abs().max() < 0.05 * expected.std()
+        assert (found - expected).abs().max() < 0.04 * expected.std()
         for ours, theirs in zip(other.hidden, state.hidden, strict=True):
             assert [part.shape for part in ours] == [part.shape for part in theirs]
     assert not torch.equal(found, expected)
@@ -122,7 +124,7 @@ def test_the_built_in_translator_says_the_same():
         written.append(results)
     plain, quick = written
     same = [(a, b) for a, b in zip(plain, quick, strict=True) if a.text == b.text]
-    assert len(same) >= 0.8 * len(sentences)
-    assert max(abs(a.score - b.score) for a, b in same) < 0.2
+    assert len(same) >= 0.95 * len(sentences)
+    assert max(abs(a.score - b.score) for a, b in same) < 0.01
     totals = [sum(result.score for result in results) for results in written]
-    assert abs(totals[0] - totals[1]) < 0.03 * abs(totals[0])
+    assert abs(totals[0] - totals[1]) < 0.01 * abs(totals[0])
