@@ -2,8 +2,8 @@
 
 Weights are whole numbers with a scale for each output, which is how built-in models are stored,
 so they lose nothing. Each vector that they are multiplied with is rounded to whole numbers from
--127 to 127 with a scale of its own, and what that leaves over to 254ths of these: hardly anything
-is lost, and what else is in the batch never matters. Sums of products of whole numbers are exact.
+-127 to 127 with a scale of its own, and what that leaves over to fractions of these: hardly
+anything is lost, and what else is in the batch never matters. Sums of products of whole numbers are exact.
 Everything between the products is computed in 32 bits.
 """
 
@@ -15,9 +15,6 @@ from torch import Tensor
 from common.attention import Attention, Memory
 from common.decoder import Decoder, DecoderState
 from common.recurrence import Hidden, Recurrence
-
-_PARTS = 254
-"""A remainder is at most a half, which is 127 of these."""
 
 _BLOCK = 2**17
 """Logits at a time: what is done to them is then done in the processor's cache."""
@@ -59,7 +56,7 @@ class QuantizedLinear:
     def into(self, outputs: Tensor, vectors: "Whole") -> Tensor:
         """Write the outputs to a place (rows, outputs)."""
         coarse, fine = torch._int_mm(vectors.numbers.flatten(0, 1), self.weight).chunk(2)
-        torch.mul(fine, 1 / _PARTS, out=outputs).add_(coarse).mul_(self.scale)
+        torch.mul(fine.add_(coarse, alpha=_fractions(len(self.weight))), self.scale, out=outputs)
         return torch.addcmul(self.bias, outputs, vectors.scale, out=outputs)
 
 
@@ -68,8 +65,8 @@ class Whole:
     """Vectors as whole numbers.
 
     Attributes:
-        numbers: int8 (2, rows, size): rounded, and what is left over in 254ths.
-        scale: What to multiply them with, (rows, 1).
+        numbers: int8 (2, rows, size): rounded, and what is left over in fractions.
+        scale: What to multiply them with, the first counted in fractions too, (rows, 1).
     """
 
     numbers: Tensor
@@ -79,11 +76,16 @@ class Whole:
     def of(cls, vectors: Tensor) -> "Whole":
         """Round vectors (rows, size)."""
         scale = vectors.abs().amax(1, keepdim=True).clamp_(min=1e-12).div_(127)
-        scaled = vectors / scale
+        scaled, fractions = vectors / scale, _fractions(vectors.size(1))
         parts = scaled.new_empty(2, *scaled.shape)
         torch.round(scaled, out=parts[0])
-        torch.sub(scaled, parts[0], out=parts[1]).mul_(_PARTS).round_()
-        return cls(parts.to(torch.int8), scale)
+        torch.sub(scaled, parts[0], out=parts[1]).mul_(fractions).round_()
+        return cls(parts.to(torch.int8), scale.div_(fractions))
+
+
+def _fractions(size: int) -> int:
+    """What one is divided into: halves of it are at most 127, and sums of ``size`` products fit in 32 bits."""
+    return max(1, min(254, 2**31 // (size * 127 * 128)))
 
 
 @dataclass(frozen=True)

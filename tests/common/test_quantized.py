@@ -39,13 +39,25 @@ def test_whole_numbers_are_multiplied_exactly():
     assert torch.equal(found, vectors @ weight.t() + bias)
 
 
-def test_rounding_is_to_the_nearest_step_and_the_rest_to_254ths_of_one():
-    vectors = torch.randn(5, 40) * torch.tensor([[1e-6], [1.0], [1e6], [3.0], [0.0]])
+@pytest.mark.parametrize("size", [2, 512, 1024, 3000, 9000])
+def test_sums_never_overflow(size):
+    """All products as large as they get, in one direction."""
+    vectors, weight = torch.full((1, size), 1.0), torch.full((2, size), 5.0)
+    vectors[0, : size // 2] -= 0.5 / 127  # as much left over as can be
+    weight[1] = -5
+    expected = (vectors.double() @ weight.double().t()).float()
+    found = QuantizedLinear.of(weight, None)(Whole.of(vectors))
+    assert torch.allclose(found, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("size", "fractions"), [(40, 254), (1024, 129), (4096, 32)])
+def test_rounding_is_to_the_nearest_step_and_the_rest_to_fractions_of_one(size, fractions):
+    vectors = torch.randn(5, size) * torch.tensor([[1e-6], [1.0], [1e6], [3.0], [0.0]])
     whole = Whole.of(vectors)
     step = vectors.abs().amax(1, keepdim=True) / 127
     coarse, fine = whole.numbers * whole.scale
-    assert ((coarse - vectors).abs() <= step * 0.5001).all()
-    assert ((coarse + fine / 254 - vectors).abs() <= step / 254 * 0.501).all()
+    assert ((coarse * fractions - vectors).abs() <= step * 0.501).all()
+    assert ((coarse * fractions + fine - vectors).abs() <= step / fractions * 0.52).all()
     assert whole.numbers[0, :4].abs().amax(1).tolist() == [127] * 4
     assert not whole.numbers[:, 4].any()
 
