@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captioning.bulk import caption_all
-from captioning.flags import add_model, add_threads, use_threads
+from captioning.flags import add_model
 from captioning.folders import find_photographs
 from captioning.inputs import Photograph, given_photographs, listed_photographs, same_as_before
 from captioning.photographs import printable
@@ -20,6 +20,7 @@ from common.decoding import add_constraints, add_decoding, chosen_constraints, c
 from common.errors import InputError
 from common.output import add_output, part_of, texts_of
 from common.page import check_path
+from common.threads import add_threads
 
 if TYPE_CHECKING:
     from captioning.companions import Companions
@@ -99,7 +100,6 @@ def run(options: argparse.Namespace) -> int:
     from captioning.model import USUAL, Captioner
 
     strategy, constraints = chosen_strategy(options, USUAL), chosen_constraints(options)
-    use_threads(options)
     captioner = Captioner.load(options.model)
     options.language = options.language or captioner.config.languages[0]
     captioner.language_tag(options.language)

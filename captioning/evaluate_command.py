@@ -15,6 +15,7 @@ from common.decoding import add_constraints, add_decoding, chosen_constraints, c
 from common.errors import InputError
 from common.flags import changed_flags, signature
 from common.output import open_output, texts_of
+from common.threads import add_threads
 
 if TYPE_CHECKING:
     from captioning.evaluation import Evaluation
@@ -69,6 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     _add_search(parser)
     add_constraints(parser)
+    add_threads(parser)
 
 
 def _add_search(parser: argparse.ArgumentParser) -> None:

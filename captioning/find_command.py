@@ -16,6 +16,7 @@ from common.cli import report
 from common.errors import InputError
 from common.flags import signature
 from common.output import add_output, json_line, one_line, open_output
+from common.threads import add_threads
 
 if TYPE_CHECKING:
     from captioning.index import Index
@@ -47,6 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--language", metavar="CODE", help="of the sentence, if the model writes several")
     add_output(parser)
+    add_threads(parser)
 
 
 def run(options: argparse.Namespace) -> int:

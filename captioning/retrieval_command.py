@@ -18,6 +18,7 @@ from captioning.flags import BUILT_IN
 from common.cli import report
 from common.errors import InputError
 from common.flags import signature
+from common.threads import add_threads
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--model", type=Path, metavar="DIR", help="a model directory instead of the built-in one"
     )
     parser.add_argument("--language", metavar="CODE", help="of the captions, if the model writes several")
+    add_threads(parser)
 
 
 def run(options: argparse.Namespace) -> int:

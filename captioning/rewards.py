@@ -163,9 +163,7 @@ def _rewards(captioner: Captioner, batch: RewardBatch, drawn: Sequence[Sequence[
 
 
 @torch.no_grad()
-def _draw(
-    captioner: Captioner, features: Tensor, tags: Tensor, batch: RewardBatch
-) -> list[list[Hypothesis]]:
+def _draw(captioner: Captioner, features: Tensor, tags: Tensor, batch: RewardBatch) -> list[list[Hypothesis]]:
     """Samples for each place of the batch, from the model without dropout."""
     strategy = Sampling(temperature=batch.settings.temperature, count=batch.settings.samples, seed=batch.seed)
     rules = Constraints(min_length=0).rules(

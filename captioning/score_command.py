@@ -14,6 +14,7 @@ from captioning.folders import Found, find_photographs
 from common.cli import report
 from common.errors import InputError
 from common.output import add_output, json_line, one_line, open_output
+from common.threads import add_threads
 
 if TYPE_CHECKING:
     from captioning.model import Captioner
@@ -47,6 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--language", metavar="CODE", help="of the captions, if the model writes several")
     add_output(parser)
+    add_threads(parser)
 
 
 def run(options: argparse.Namespace) -> int:

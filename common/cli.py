@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from common.errors import InputError
+from common.threads import use_threads
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         commands = [command for application in applications() for command in application.commands]
         options = make_parser(commands).parse_args(arguments)
+        if "threads" in options:
+            use_threads(options.threads)
         status: int = options.run(options)
         sys.stdout.flush()
     except InputError as error:

@@ -84,7 +84,7 @@ class Whole:
 
 
 def _fractions(size: int) -> int:
-    """What one is divided into: halves of it are at most 127, and sums of ``size`` products fit in 32 bits."""
+    """Into how many one is divided: half are at most 127, and sums of ``size`` products fit in 32 bits."""
     return max(1, min(254, 2**31 // (size * 127 * 128)))
 
 

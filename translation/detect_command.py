@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from common.bulk import BulkOutput, Item, merge, progress, read_items
 from common.cli import report
 from common.output import add_output, open_output
+from common.threads import add_threads
 from translation.flags import items_of
 from translation.lines import BATCH
 
@@ -31,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--model", type=Path, metavar="DIR", help="a translator's directory instead of the built-in one"
     )
     add_output(parser)
+    add_threads(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from common.decoding import add_constraints, add_decoding, describe
 from common.errors import InputError
 from common.flags import changed_flags, signature
 from common.output import open_output, texts_of
+from common.threads import add_threads
 from translation.flags import BUILT_IN, add_coverage, add_languages, chosen_decoding
 from translation.lines import translate_items
 
@@ -69,6 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _add_search(parser)
     add_constraints(parser)
     add_coverage(parser)
+    add_threads(parser)
 
 
 def _add_search(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from common.bulk import BulkOutput, Item, progress, read_items
 from common.cli import report
 from common.errors import InputError
 from common.output import add_output, json_line, open_output
+from common.threads import add_threads
 from translation.flags import add_languages
 from translation.lines import BATCH
 
@@ -38,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--per-token", action="store_true", help="divide by the number of tokens: fairer to long translations"
     )
     add_output(parser)
+    add_threads(parser)
 
 
 def run(options: argparse.Namespace) -> int:

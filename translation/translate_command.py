@@ -15,6 +15,7 @@ from common.decoding import add_constraints, add_decoding
 from common.errors import InputError
 from common.output import add_output, texts_of
 from common.page import check_path
+from common.threads import add_threads
 from translation.flags import add_coverage, add_languages, chosen_decoding, items_of
 from translation.lines import BATCH, translate_items
 
@@ -53,6 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_decoding(parser, "--beam 5")
     add_coverage(parser)
     add_constraints(parser)
+    add_threads(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from common.flags import signature
 from common.generation.flags import BUILT_IN
 from common.output import json_line
+from common.threads import add_threads
 
 if TYPE_CHECKING:
     from common.generation.score import TextScore
@@ -41,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=Path, metavar="DIR", help="a model directory instead of the built-in one"
     )
+    add_threads(parser)
 
 
 def run(options: argparse.Namespace) -> int:

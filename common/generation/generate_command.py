@@ -17,6 +17,7 @@ from common.generation.columns import lay_out
 from common.loops import Loop, find_loop
 from common.output import add_output, json_line, one_line, open_output
 from common.page import check_path
+from common.threads import add_threads
 
 if TYPE_CHECKING:
     from common.constraints import Constraints
@@ -74,6 +75,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_decoding(parser, "--temperature 0.7", temperatures=True)
     add_constraints(parser, whole=False)
+    add_threads(parser)
 
 
 def run(options: argparse.Namespace) -> int:
