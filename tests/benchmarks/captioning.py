@@ -63,7 +63,7 @@ def plain_captions(captioner: Captioner, pixels: Tensor) -> list[str]:
     """Captions by the plain path."""
     tokenizer, found = captioner.tokenizer, []
     for one in parts(pixels, 1):
-        with torch.inference_mode():
+        with torch.enable_grad():  # while something could be learned, nothing is computed in 16 bits
             state = captioner.start(one)
         most, tag = captioner.config.maximum_length, captioner.language_tag(None)
         found.append(tokenizer.decode(search(captioner.decoder, state, tag, USUAL, tokenizer, most)))
