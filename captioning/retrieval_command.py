@@ -117,13 +117,15 @@ def _scores(
     from tqdm import tqdm
 
     from captioning.matching import Encoded, caption_ids, read_beside, sums
+    from common.device import quick
 
     ids = caption_ids(captioner, captions)
     parts = []
     with tqdm(total=len(encoded), desc="ranking", unit="photo", disable=None) as bar:
         for start in range(0, len(encoded), _TOGETHER):
             part = Encoded.join(encoded[start : start + _TOGETHER])
-            parts.append(sums(read_beside(captioner, part, ids, language)))
+            with torch.inference_mode(), quick(captioner.device):  # who is first hardly depends on it
+                parts.append(sums(read_beside(captioner, part, ids, language)))
             bar.update(len(parts[-1]))
     return torch.cat(parts)
 

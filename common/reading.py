@@ -15,6 +15,9 @@ from common.tokenizer import Tokenizer
 if TYPE_CHECKING:
     from common.decoder import Decoder, DecoderState
 
+_BLOCK = 128
+"""Tokens whose logits are computed at a time: they stay in the processor's cache."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -58,22 +61,36 @@ def read_given(
     tokens = [torch.tensor(row, dtype=torch.int64, device=device) for row in rows]
     features, _, attention = decoder.read(pad_sequence(tokens, True, Tokenizer.PAD), state)
     mask = None if state.memory is None else state.memory.mask
+    places = [
+        slice(len(first) - 1, len(first) - 1 + len(target))
+        for first, target in zip(firsts, targets, strict=True)
+    ]
+    seen = torch.cat([features[row, place] for row, place in enumerate(places)])
+    chosen = torch.tensor([token for target in targets for token in target], dtype=torch.int64, device=device)
+    lengths = [len(target) for target in targets]
+    whole, logits = _log_probabilities(decoder, seen, chosen, keep_logits)
+    log_probabilities = torch.split(whole, lengths)
+    kept = [None] * len(targets) if logits is None else torch.split(logits, lengths)
     readings = []
-    for row, (first, target) in enumerate(zip(firsts, targets, strict=True)):
-        places = slice(len(first) - 1, len(first) - 1 + len(target))
-        logits = decoder.logits(features[row, places]).float()
-        chosen = torch.tensor(target, dtype=torch.int64, device=device).unsqueeze(1)
+    for row, target in enumerate(targets):
         looked = None
         if attention is not None:
-            looked = attention[row, places].float()
+            looked = attention[row, places[row]].float()
             if mask is not None:
                 looked = looked[:, mask[row * len(mask) // len(rows)]]
-        readings.append(
-            Reading(
-                list(target),
-                (logits.gather(1, chosen) - logits.logsumexp(1, keepdim=True)).squeeze(1).cpu(),
-                None if looked is None else looked.cpu(),
-                logits.cpu() if keep_logits else None,
-            )
-        )
+            looked = looked.cpu()
+        readings.append(Reading(list(target), log_probabilities[row], looked, kept[row]))
     return readings
+
+
+def _log_probabilities(
+    decoder: Decoder, features: Tensor, chosen: Tensor, keep_logits: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Of each chosen token, (tokens,), given what the output layer sees; the logits too, if they are to be kept."""
+    parts, kept = list[Tensor](), list[Tensor]()
+    for start in range(0, max(1, len(chosen)), _BLOCK):
+        logits = decoder.logits(features[start : start + _BLOCK]).float()
+        picked = logits.gather(1, chosen[start : start + _BLOCK].unsqueeze(1))
+        parts.append((picked - logits.logsumexp(1, keepdim=True)).squeeze(1).cpu())
+        kept += [logits.cpu()] if keep_logits else []
+    return torch.cat(parts), torch.cat(kept) if keep_logits else None
