@@ -86,7 +86,7 @@ def read_given(
 def _log_probabilities(
     decoder: Decoder, features: Tensor, chosen: Tensor, keep_logits: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """Of each chosen token, (tokens,), given what the output layer sees; the logits too, if they are to be kept."""
+    """Of each chosen token, (tokens,), given what the output layer sees; the logits too, if wanted."""
     parts, kept = list[Tensor](), list[Tensor]()
     for start in range(0, max(1, len(chosen)), _BLOCK):
         logits = decoder.logits(features[start : start + _BLOCK]).float()
