@@ -9,9 +9,9 @@ from PIL import Image, ImageEnhance
 
 from common.metrics import caption_words
 
-_LEAST_AREA = 0.8
+_LEAST_AREA = 0.5
 _WIDEST = 4 / 3
-_COLOUR = 0.2
+_COLOUR = 0.4
 
 
 def may_be_mirrored(captions: Iterable[str], unless: Collection[str]) -> bool:
@@ -20,10 +20,10 @@ def may_be_mirrored(captions: Iterable[str], unless: Collection[str]) -> bool:
 
 
 def augment(pixels: NDArray[np.uint8], random: Random) -> NDArray[np.uint8]:
-    """Cut a little off the edges, and change brightness, contrast and saturation a little.
+    """Cut something off the edges, and change brightness, contrast and saturation.
 
-    80 to 100 % of the area stay, of an aspect ratio up to 4:3 another (as Szegedy et al., 2015,
-    arXiv:1409.4842, section 6, but gently: what is described should stay in the picture). Hue
+    50 to 100 % of the area stay, of an aspect ratio up to 4:3 another (as Szegedy et al., 2015,
+    arXiv:1409.4842, section 6, but less: what is described should stay in the picture). Hue
     is left alone, as captions name colours.
 
     Args:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self, overload
+from typing import BinaryIO, Protocol, Self, overload
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from captioning.encoder import ImageEncoder, ImageEncoderConfig
 from captioning.photographs import read_photograph, to_pixels
-from captioning.variety import distinct, widened
+from captioning.variety import distinct, fluent_first, widened
 from common.config import as_values
 from common.constraints import Constraints
 from common.decoder import Decoder, DecoderConfig, DecoderState
@@ -21,11 +21,8 @@ from common.errors import InputError
 from common.loss import Loss, sequence_loss
 from common.model_directory import Model, Storage, load_model, save_model
 from common.result import Result, make_result
-from common.search import Beam, Strategy, decode
+from common.search import Beam, Hypothesis, Strategy, decode
 from common.tokenizer import Tokenizer
-
-if TYPE_CHECKING:
-    from captioning.rewards import RewardBatch
 
 KIND = "captioner"
 BUILT_IN = Path(__file__).parent / "pretrained"
@@ -52,6 +49,13 @@ class CaptionerConfig:
     maximum_length: int = 40
 
 
+class Batch(Protocol):
+    """What a captioner learns from."""
+
+    def loss(self, captioner: "Captioner", label_smoothing: float, /) -> Loss:
+        """What the captioner is to bring down."""
+
+
 @dataclass(frozen=True)
 class CaptionBatch:
     """Images and their captions.
@@ -65,6 +69,15 @@ class CaptionBatch:
 
     features: Tensor
     captions: Tensor
+
+    def loss(self, captioner: "Captioner", label_smoothing: float = 0.0) -> Loss:
+        """The cross-entropy of the captions given their images."""
+        state = captioner.start(self.features)
+        captions = self.captions.to(captioner.device)
+        state = state.widen(len(captions) // len(self.features))
+        return sequence_loss(
+            captioner.decoder, state, captions, padding=Tokenizer.PAD, label_smoothing=label_smoothing
+        )
 
 
 class Captioner(Model):
@@ -116,16 +129,9 @@ class Captioner(Model):
             memory = None if self.project is None else self.project(self.dropout(grid)) + self.position
         return self.dropout(grid.mean(1)), None if memory is None else full_precision(memory)
 
-    def loss(self, batch: "CaptionBatch | RewardBatch", label_smoothing: float = 0.0) -> Loss:
-        """The loss of the batch's captions given its images, or of captions drawn for a reward."""
-        if not isinstance(batch, CaptionBatch):
-            return batch.loss(self, label_smoothing)
-        state = self.start(batch.features)
-        captions = batch.captions.to(self.device)
-        state = state.widen(len(captions) // len(batch.features))
-        return sequence_loss(
-            self.decoder, state, captions, padding=Tokenizer.PAD, label_smoothing=label_smoothing
-        )
+    def loss(self, batch: Batch, label_smoothing: float = 0.0) -> Loss:
+        """The loss of a batch: of people's captions, or of captions drawn for a reward."""
+        return batch.loss(self, label_smoothing)
 
     @overload  # a str is a sequence of str too, but then comes first
     def caption(  # type: ignore[overload-overlap]
@@ -213,8 +219,12 @@ class Captioner(Model):
             rules,
             items=items,
         )
+
+        def text_of(hypothesis: Hypothesis) -> str:
+            return self.tokenizer.decode(hypothesis.tokens)
+
         # Compared without the prefix, which they all have.
-        kept = [distinct(each, strategy.count, lambda h: self.tokenizer.decode(h.tokens)) for each in decoded]
+        kept = [distinct(fluent_first(each, text_of), strategy.count, text_of) for each in decoded]
         return [make_result(hypotheses, self.tokenizer, start.ids) for hypotheses in kept]
 
     def language_tag(self, language: str | None) -> int:

@@ -1,7 +1,7 @@
-"""Several captions of one photograph that are not the same caption twice."""
+"""Captions that are well worded, and several of one photograph that are not the same caption twice."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -11,6 +11,9 @@ T = TypeVar("T")
 
 ALIKE = 0.7
 """The share of words in common from which two captions are near-duplicates."""
+
+LONGEST = 4
+"""Most words of a phrase that counts as said twice."""
 
 _MOST = 1000  # hypotheses or samples of a photograph
 _WIDER_BEAM, _MORE_SAMPLES = 8, 4
@@ -26,10 +29,10 @@ _SMALL = frozenset(
 
 
 def widened(strategy: Strategy) -> Strategy:
-    """The strategy with enough hypotheses or samples to choose ``strategy.count`` different ones from.
-
-    A single result is searched for as before.
-    """
+    """The strategy with enough hypotheses or samples to choose ``strategy.count`` different ones from."""
+    if isinstance(strategy, Beam) and strategy.count == 1:
+        # All that the beam holds: should the best say a phrase twice, another is there.
+        return Beam(strategy.size, strategy.length_penalty, strategy.size)
     if strategy.count == 1:
         return strategy
     if isinstance(strategy, Sampling):
@@ -40,6 +43,20 @@ def widened(strategy: Strategy) -> Strategy:
         return replace(strategy, size=times * strategy.size, count=times * strategy.count)
     size = max(strategy.size, min(_WIDER_BEAM * strategy.count, _MOST))
     return Beam(size, strategy.length_penalty, size)
+
+
+def fluent_first(found: Iterable[T], text_of: Callable[[T], str]) -> list[T]:
+    """What was found, in its order, but what says a phrase twice in a row comes last."""
+    return sorted(found, key=lambda each: says_twice(_WORD.findall(text_of(each).lower())))
+
+
+def says_twice(words: Sequence[str]) -> bool:
+    """Whether a phrase of 1 to 4 words comes twice in a row, such as ``in a field in a field``."""
+    return any(
+        words[start : start + length] == words[start + length : start + 2 * length]
+        for length in range(1, LONGEST + 1)
+        for start in range(len(words) - 2 * length + 1)
+    )
 
 
 def distinct(found: Iterable[T], count: int, text_of: Callable[[T], str]) -> list[T]:

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from captioning.variety import says_twice
 from common.metrics import caption_words
-
-LONGEST = 4
-"""Most words of a phrase that counts as said twice."""
 
 # Articles, prepositions and conjunctions after which a caption is hardly complete. People end with
 # some of them too ("looks on"), so that theirs is what a share is to be seen beside.
@@ -70,13 +68,4 @@ def wording(captions: Sequence[str], language: str = "en") -> Wording:
         mean_words=sum(map(len, words)) / len(words),
         looping=sum(map(says_twice, words)) / len(words),
         unfinished=sum(word in ends for word in last) / len(words) if ends else None,
-    )
-
-
-def says_twice(words: Sequence[str]) -> bool:
-    """Whether a phrase of 1 to 4 words comes twice in a row, such as ``in a field in a field``."""
-    return any(
-        words[start : start + length] == words[start + length : start + 2 * length]
-        for length in range(1, LONGEST + 1)
-        for start in range(len(words) - 2 * length + 1)
     )

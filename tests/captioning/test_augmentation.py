@@ -48,8 +48,8 @@ def test_what_is_cut_off(monkeypatch):
     boxes = np.array([edges(monkeypatch, seed) for seed in range(200)])
     widths, heights = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     areas, ratios = widths * heights, widths / heights
-    assert areas.min() > 0.76  # a place is known to a pixel or so
-    assert 0.8 < np.median(areas) < 0.95
+    assert areas.min() > 0.46  # a place is known to a pixel or so
+    assert 0.65 < np.median(areas) < 0.85
     assert ratios.min() > 0.73
     assert ratios.max() < 1.37
     assert 0.45 < (ratios > 1).mean() < 0.55 or abs(np.log(ratios).mean()) < 0.02
@@ -64,11 +64,11 @@ def test_colours_change_but_keep_their_names():
         pixels = np.zeros((16, 16, 3), dtype=np.uint8)
         pixels[:] = 180, 120, 60
         red, green, blue = augment(pixels, Random(seed)).reshape(-1, 3).astype(int).T
-        assert (red > green + 20).all()
-        assert (green > blue + 20).all()
+        assert (red > green + 8).all()
+        assert (green > blue + 8).all()
         brightness.append(green[0])
-    assert 90 < min(brightness) < 110
-    assert 130 < max(brightness) < 150
+    assert 50 < min(brightness) < 90
+    assert 150 < max(brightness) < 200
 
 
 def test_the_same_random_numbers_make_the_same_picture():

@@ -1,6 +1,6 @@
 import pytest
 
-from captioning.variety import distinct, widened
+from captioning.variety import distinct, fluent_first, widened
 from common.search import Beam, Sampling
 
 
@@ -44,10 +44,20 @@ def test_the_first_come_first_and_no_more_than_asked_for():
     assert distinct([], 2, str) == []
 
 
+def test_what_is_said_twice_comes_last():
+    found = ["A cap and a cap and a cap.", "a man", "In a hat, in a hat.", "a hat in a hat", "a man in"]
+    expected = ["a man", "a hat in a hat", "a man in", "A cap and a cap and a cap.", "In a hat, in a hat."]
+    assert fluent_first(found, str) == expected
+    assert fluent_first(iter(found[2:3]), str) == found[2:3]
+    assert fluent_first([], str) == []
+
+
 @pytest.mark.parametrize(
     ("strategy", "expected"),
     [
-        (Beam(3), Beam(3)),
+        (Beam(1), Beam(1)),
+        (Beam(3), Beam(3, count=3)),
+        (Beam(4, 0.5, 1, 0.5), Beam(4, 0.5, 4)),
         (Sampling(temperature=0.5), Sampling(temperature=0.5)),
         (Beam(5, 0.5, 5), Beam(40, 0.5, 40)),
         (Beam(100, 1.0, 2), Beam(100, 1.0, 100)),

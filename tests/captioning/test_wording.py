@@ -1,6 +1,7 @@
 import pytest
 
-from captioning.wording import UNFINISHED, says_twice, wording
+from captioning.variety import says_twice
+from captioning.wording import UNFINISHED, wording
 
 
 @pytest.mark.parametrize(
