@@ -15,6 +15,7 @@ ALIKE = 0.7
 LONGEST = 4
 """Most words of a phrase that counts as said twice."""
 
+_AND = ("and", "und")
 _MOST = 1000  # hypotheses or samples of a photograph
 _WIDER_BEAM, _MORE_SAMPLES = 8, 4
 _IDEOGRAPH = "\u3040-\u30ff\u3400-\u9fff"
@@ -51,11 +52,16 @@ def fluent_first(found: Iterable[T], text_of: Callable[[T], str]) -> list[T]:
 
 
 def says_twice(words: Sequence[str]) -> bool:
-    """Whether a phrase of 1 to 4 words comes twice in a row, such as ``in a field in a field``."""
+    """Whether a phrase of 1 to 4 words comes twice in a row, such as ``in a field in a field``.
+
+    Or with no more than "and" between: ``a man in a cap and a cap``.
+    """
     return any(
-        words[start : start + length] == words[start + length : start + 2 * length]
+        words[start : start + length] == words[again : again + length]
         for length in range(1, LONGEST + 1)
         for start in range(len(words) - 2 * length + 1)
+        for again in (start + length, start + length + 1)
+        if again == start + length or words[again - 1] in _AND
     )
 
 
