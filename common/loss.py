@@ -150,7 +150,8 @@ def _forward(
         rows = features[start : start + _ROWS]
         chosen = targets[start : start + _ROWS].unsqueeze(1)
         logits = (rows @ cast.T).float().add_(bias)
-        target, mean, peak = logits.gather(1, chosen), logits.mean(1, keepdim=True), logits.amax(1, True)
+        target, peak = logits.gather(1, chosen), logits.amax(1, keepdim=True)
+        mean = logits.mean(1, keepdim=True) if smoothing else torch.zeros_like(peak)
         exponentials = logits.sub_(peak).exp_()
         total = exponentials.sum(1, keepdim=True)
         normaliser = peak + total.log()
