@@ -4,32 +4,32 @@ import json
 import os
 import re
 from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal, get_args
 
 import tokenizers
-from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import pre_tokenizers
 
 from common.errors import InputError
+from common.tokenizer_kinds import (
+    BASIC_TOKENS,
+    BOS,
+    BYTES,
+    EOS,
+    PAD,
+    UNK,
+    Kind,
+    check_settings,
+    kind_of,
+    trainer,
+    untrained,
+)
 
 # Older versions (0.21 is one) warn on stderr when a process forks after threads ran; one is fast enough.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-Kind = Literal["character", "word", "byte-pair"]
-
-PAD, BOS, EOS, UNK = 0, 1, 2, 3
-BASIC_TOKENS = ("<pad>", "<bos>", "<eos>", "<unk>")
-
-# One code point, newline included (the regular expressions are Oniguruma's: (?m) lets "." match a newline).
-CHARACTER = r"(?m:.)"
-# A word or a run of punctuation with the one space before it, a newline, or other white space. The parts
-# cover the whole text, so that putting them together again restores it (as in GPT-2, Radford et al., 2019).
-WORD = r"\n| ?\w+(?:['’]\w+)*| ?[^\w\s]+|[^\S\n]+(?!\S)|[^\S\n]+"
-# A letter or digit inside makes sure that no kind cuts such a token out of ordinary text.
-SPECIAL = re.compile(r"<[A-Za-z0-9][A-Za-z0-9_-]*>")
-# All bytes are tokens, so that the byte-pair kind knows every text.
-BYTES = 256
-UNLIMITED = 2**31  # more than any vocabulary holds
+# Texts at a time: what the library returns is a hundred times as large as the ids.
+_BLOCK = 10_000
 
 
 class Tokenizer:
@@ -77,9 +77,9 @@ class Tokenizer:
             InputError: A setting is wrong, or no token is left.
         """
         special = [*BASIC_TOKENS, *special_tokens]
-        _check_settings(kind, vocabulary_size, minimum_count, special)
-        inner = _untrained(kind)
-        inner.train_from_iterator(iter(texts), _trainer(kind, vocabulary_size, minimum_count, special))
+        check_settings(kind, vocabulary_size, minimum_count, special)
+        inner = untrained(kind)
+        inner.train_from_iterator(iter(texts), trainer(kind, vocabulary_size, minimum_count, special))
         if kind != "byte-pair" and inner.get_vocab_size() == len(special):
             raise InputError(f"no {kind} comes often enough (minimum_count {minimum_count}); give more text")
         return cls(inner, kind)
@@ -94,7 +94,7 @@ class Tokenizer:
         except UnicodeDecodeError:
             text = ""  # damaged
         try:
-            kind = _kind_of(json.loads(text))
+            kind = kind_of(json.loads(text))
             inner = tokenizers.Tokenizer.from_str(text)
             damaged = [inner.id_to_token(id_) for id_ in range(len(BASIC_TOKENS))] != list(BASIC_TOKENS)
         # The library raises a bare Exception for each kind of damage.
@@ -134,7 +134,26 @@ class Tokenizer:
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, without beginning or end token. Raises InputError for invalid Unicode."""
-        return [encoding.ids for encoding in self._inner.encode_batch_fast(_checked(texts))]
+        return _encode(self._inner, texts)
+
+    def encode_parts(self, texts: Sequence[Sequence[str]]) -> list[list[int]]:
+        """Ids of texts in parts, as :meth:`encode_batch` gives them, but no token goes across parts.
+
+        Args:
+            texts: The parts of each; the first is empty only if the whole text is.
+
+        Raises:
+            InputError: A part is invalid Unicode.
+        """
+        inner = tokenizers.Tokenizer.from_str(self._inner.to_str())
+        inner.encode_special_tokens = True
+        space = " " if inner.normalizer else ""
+        # The space in front is for the first parts alone.
+        inner.normalizer = None
+        firsts = [space + first if first else "" for first, *_ in texts]
+        parts = [part for first, text in zip(firsts, texts, strict=True) for part in (first, *text[1:])]
+        ids = iter(_encode(inner, parts))
+        return [[*chain.from_iterable(islice(ids, len(text)))] for text in texts]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ids; special tokens, unknown among them, leave nothing."""
@@ -167,60 +186,12 @@ class Tokenizer:
         return list(dict.fromkeys(part.strip() or part for part in parts))
 
 
-def _check_settings(kind: str, vocabulary_size: int | None, minimum_count: int, special: list[str]) -> None:
-    """Raise InputError for wrong settings."""
-    if kind not in get_args(Kind):
-        raise InputError(f"tokenizer kind must be one of {', '.join(get_args(Kind))}, got {kind!r}")
-    if minimum_count < 1:
-        raise InputError(f"minimum_count must be at least 1, got {minimum_count}")
-    if bad := [token for token in special if not SPECIAL.fullmatch(token) or special.count(token) > 1]:
-        raise InputError(f"special tokens must be distinct and look like <en>, got {bad[0]!r}")
-    least = len(special) + (BYTES if kind == "byte-pair" else 1)
-    if vocabulary_size is None and kind == "byte-pair":
-        raise InputError("byte pairs need a vocabulary_size, such as 8000")
-    if vocabulary_size is not None and vocabulary_size < least:
-        raise InputError(f"vocabulary_size of {kind} tokens must be at least {least}, got {vocabulary_size}")
-
-
-def _untrained(kind: Kind) -> tokenizers.Tokenizer:
-    """A tokenizer of this kind without a vocabulary."""
-    if kind == "byte-pair":
-        inner = tokenizers.Tokenizer(models.BPE())
-        # Always one space in front, so that a word has one form wherever it stands; decoding takes it off.
-        inner.normalizer = normalizers.Prepend(" ")
-        inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-        inner.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
-        return inner
-    inner = tokenizers.Tokenizer(models.WordLevel(unk_token=BASIC_TOKENS[UNK]))
-    pattern = CHARACTER if kind == "character" else WORD
-    inner.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), "isolated")
-    inner.decoder = decoders.Fuse()
-    return inner
-
-
-def _trainer(kind: Kind, size: int | None, minimum_count: int, special: list[str]) -> trainers.Trainer:
-    """The library's trainer; ids go by frequency, then alphabet."""
-    tokens = [AddedToken(token, special=True, normalized=False) for token in special]
-    size = size or UNLIMITED
-    if kind != "byte-pair":
-        return trainers.WordLevelTrainer(
-            vocab_size=size, min_frequency=minimum_count, show_progress=False, special_tokens=tokens
-        )
-    return trainers.BpeTrainer(
-        vocab_size=size,
-        min_frequency=minimum_count,
-        show_progress=False,
-        special_tokens=tokens,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-    )
-
-
-def _kind_of(description: Any) -> Kind:
-    """The kind of a tokenizer, from its JSON. Raises LookupError or TypeError if it is not ours."""
-    if description["model"]["type"] == "BPE":
-        return "byte-pair"
-    kinds: dict[str, Kind] = {CHARACTER: "character", WORD: "word"}
-    return kinds[description["pre_tokenizer"]["pattern"]["Regex"]]
+def _encode(inner: tokenizers.Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    ids: list[list[int]] = []
+    for start in range(0, len(texts), _BLOCK):
+        encodings = inner.encode_batch_fast(_checked(texts[start : start + _BLOCK]))
+        ids += [encoding.ids for encoding in encodings]
+    return ids
 
 
 def _checked(texts: Sequence[str]) -> Sequence[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from common.result import Result
 from common.search import Beam
-from common.tokenizer import BASIC_TOKENS, EOS
+from common.tokenizer_kinds import BASIC_TOKENS, EOS
 from translation.network import TranslationNetwork
 from translation.reading import read_translations
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.errors import InputError
-from common.tokenizer import BASIC_TOKENS, Tokenizer
+from common.tokenizer import Tokenizer
+from common.tokenizer_kinds import BASIC_TOKENS
 from translation.model import Translator
 
 BUILT_IN = "built-in"

@@ -132,6 +132,8 @@ class TranslatorRecipe:
         tokens_per_batch: Most tokens of a side in a batch, padding counted.
         augmentation: Share of the pairs that are changed a little in each epoch: words that both
             sides have become placeholders, the final stop goes, or the source loses its capitals.
+        word_cuts: Share of the places between two letters at which the training texts are cut in
+            each epoch, so that words are seen in several spellings.
         validation_sentences: How many of each direction's validation pairs to translate each epoch.
     """
 
@@ -143,6 +145,7 @@ class TranslatorRecipe:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     tokens_per_batch: int = 3000
     augmentation: float = 0.1
+    word_cuts: float = 0.0
     validation_sentences: int = 300
 
     def __post_init__(self) -> None:
@@ -151,5 +154,6 @@ class TranslatorRecipe:
         for name in ("tokens_per_batch", "validation_sentences"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.augmentation <= 1:
-            raise ValueError(f"augmentation must be from 0 to 1, got {self.augmentation}")
+        for name in ("augmentation", "word_cuts"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")

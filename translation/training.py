@@ -6,19 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-import torch
-
 from common.errors import InputError
 from common.sampling import GREEDY
 from common.tokenizer import Tokenizer
 from common.training import Training, prepare
 from common.training_loop import train
 from common.validation import Validation
-from data.batches import bucket, pad
 from data.records import SentencePair
+from translation.corpus import Corpus, augment
 from translation.fine_tuning import start_from
 from translation.model import Translator
-from translation.placeholders import mask_shared
 from translation.recipe import TranslatorRecipe
 from translation.records import TranslationBatch
 from translation.scores import bleu
@@ -104,84 +101,6 @@ def _check_directions(translator: Translator, validation: Sequence[Collection]) 
             raise InputError(
                 f"validation is {direction}, which no training pairs are; there are {', '.join(known)}"
             )
-
-
-class Corpus:
-    """The training pairs, of which each epoch draws its batches."""
-
-    def __init__(
-        self, translator: Translator, collections: Sequence[Collection], recipe: TranslatorRecipe
-    ) -> None:
-        self.tokenizer, self.languages = translator.tokenizer, translator.languages
-        self.limit, self.recipe = translator.config.maximum_length, recipe
-        self._encoded: dict[str, list[int]] = {}
-        self.collections = [self.fitting(collection) for collection in collections]
-
-    def fitting(self, collection: Collection) -> Collection:
-        """The collection without the pairs that are longer than the model takes.
-
-        Raises:
-            InputError: None are left.
-        """
-        pairs = [collection.pairs[row] for row in self._rows(collection.pairs)]
-        if not pairs:
-            raise InputError(
-                f"{collection.files.source}: all pairs are longer than {self.limit} tokens; "
-                f"split them, or raise model.maximum_length"
-            )
-        return replace(collection, pairs=pairs)
-
-    def epoch(self, number: int) -> list[TranslationBatch]:
-        """The batches of an epoch: of each collection its share, drawn anew, some pairs changed a little."""
-        random = Random(f"{self.recipe.training.seed}/{number}")
-        drawn: list[SentencePair] = []
-        for each in self.collections:
-            drawn += random.sample(each.pairs, max(1, round(each.files.share * len(each.pairs))))
-        chosen = [random.random() < self.recipe.augmentation for _ in drawn]
-        pairs = [augment(pair, random) if each else pair for pair, each in zip(drawn, chosen, strict=True)]
-        return self.batches(pairs, seed=random.getrandbits(32))
-
-    def batches(self, pairs: Sequence[SentencePair], seed: int | None) -> list[TranslationBatch]:
-        """Batches of pairs of similar length, without those that a change has made too long."""
-        rows = self._rows(pairs)
-        lengths = [self._length(pairs[row]) for row in rows]
-        buckets = bucket(lengths, tokens_per_batch=self.recipe.tokens_per_batch, shuffle_seed=seed)
-        return [self._batch([pairs[rows[place]] for place in each]) for each in buckets]
-
-    def _rows(self, pairs: Sequence[SentencePair]) -> list[int]:
-        """Which of the pairs are not too long; all of them are encoded."""
-        texts = [text for pair in pairs for text in (pair.source, pair.target)]
-        new = list(dict.fromkeys(text for text in texts if text not in self._encoded))
-        self._encoded.update(zip(new, self.tokenizer.encode_batch(new), strict=True))
-        return [row for row, pair in enumerate(pairs) if self._length(pair) <= self.limit]
-
-    def _length(self, pair: SentencePair) -> int:
-        return max(len(self._encoded[pair.source]), len(self._encoded[pair.target])) + 2
-
-    def _batch(self, pairs: Sequence[SentencePair]) -> TranslationBatch:
-        tags = [self.tokenizer.special(f"<{pair.target_language}>") for pair in pairs]
-        read = [[*self._encoded[pair.source], Tokenizer.EOS] for pair in pairs]
-        written = [
-            [tag, *self._encoded[pair.target], Tokenizer.EOS] for tag, pair in zip(tags, pairs, strict=True)
-        ]
-        return TranslationBatch(
-            torch.tensor(pad(read, Tokenizer.PAD)),
-            torch.tensor([len(each) for each in read]),
-            torch.tensor([self.languages.index(pair.source_language) for pair in pairs]),
-            torch.tensor(pad(written, Tokenizer.PAD)),
-        )
-
-
-def augment(pair: SentencePair, random: Random) -> SentencePair:
-    """Change a pair as users' sentences differ from those of a corpus, so that it still translates."""
-    source, target, chance = pair.source, pair.target, random.random()
-    if chance < 0.15:
-        source = source.lower()
-    elif chance < 0.4 and source.endswith(".") and target.endswith("."):
-        source, target = source[:-1], target[:-1]
-    else:
-        source, target = mask_shared(source, target, random)
-    return replace(pair, source=source, target=target)
 
 
 def _validate(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from common.tokenizer import BOS
+from common.tokenizer_kinds import BOS
 
 
 @dataclass(frozen=True)

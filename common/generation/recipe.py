@@ -8,7 +8,8 @@ from common.decoder import DecoderConfig
 from common.generation.model import LanguageModelConfig
 from common.model_directory import Storage
 from common.recurrence import Cell
-from common.tokenizer import Kind, Tokenizer
+from common.tokenizer import Tokenizer
+from common.tokenizer_kinds import Kind
 from common.training import TrainingConfig
 
 

@@ -21,10 +21,10 @@ from tests.benchmarks.captioning import FLICKR8K, photographs
 from tests.benchmarks.measurement import Measurement, Outcome, Settings
 from tests.benchmarks.peers import Peer, running
 from tests.benchmarks.timing import Work, clocked, in_rounds
+from translation.corpus import Corpus
 from translation.model import Translator
 from translation.recipe import PairFiles, TranslatorRecipe
 from translation.splitting import Collection
-from translation.training import Corpus
 
 MULTI30K = Path("datasets/multi30k")
 SHAKESPEARE = Path("datasets/tinyshakespeare/input.txt")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from common.errors import InputError
-from common.tokenizer import BYTES, EOS, UNK, Kind, Tokenizer
+from common.tokenizer import Tokenizer
+from common.tokenizer_kinds import BYTES, EOS, UNK, Kind
 
 KINDS: tuple[Kind, ...] = ("character", "word", "byte-pair")
 TEXTS = [
@@ -60,6 +61,24 @@ def test_decoding_gives_random_texts_back(kind: Kind) -> None:
     tokenizer = trained(kind, texts)
     assert tokenizer.decode_batch(tokenizer.encode_batch(texts)) == texts
     assert UNK not in {id_ for ids in tokenizer.encode_batch(texts) for id_ in ids}
+
+
+def test_texts_in_parts_are_the_texts_with_no_token_across() -> None:
+    tokenizer = trained("byte-pair")
+    assert tokenizer.encode_parts([[text] for text in TEXTS]) == tokenizer.encode_batch(TEXTS)
+    generator = random.Random(3)
+    for text in (text for text in TEXTS if len(text) > 1):
+        place = generator.randrange(1, len(text))
+        (ids,) = tokenizer.encode_parts([[text[:place], text[place:]]])
+        assert tokenizer.decode(ids) == text
+        # After some token the text so far is what comes before the cut.
+        assert text[:place] in [tokenizer.decode(ids[:count]) for count in range(len(ids) + 1)]
+
+
+def test_more_texts_than_are_encoded_at_a_time() -> None:
+    texts = [f"a{number}" for number in range(25_000)]
+    tokenizer = trained("byte-pair", texts[:100])
+    assert tokenizer.decode_batch(tokenizer.encode_batch(texts)) == texts
 
 
 def test_byte_pairs_cover_texts_never_seen() -> None:

@@ -1,7 +1,4 @@
-from collections import Counter
 from dataclasses import replace
-from pathlib import Path
-from random import Random
 
 import pytest
 import torch
@@ -9,15 +6,12 @@ import torch
 from common.config import as_values, build
 from common.errors import InputError
 from common.sampling import GREEDY
-from common.tokenizer import Tokenizer
 from common.training import TrainingConfig
 from data.records import SentencePair
 from data.synthetic import numbers
 from translation.model import Translator
-from translation.placeholders import PLACEHOLDERS
 from translation.recipe import ModelSettings, PairFiles, TranslatorRecipe
-from translation.splitting import Collection
-from translation.training import Corpus, augment, train_translator
+from translation.training import train_translator
 
 SMALL = ModelSettings(
     vocabulary_size=280,
@@ -99,103 +93,6 @@ def test_both_ways_learns_and_validates_both_directions(recipe, tmp_path):
     assert "bleu words-digits" in lines[1]
 
 
-@pytest.fixture
-def corpus(recipe):
-    """Make a corpus of collections, each pairs and their share of an epoch; nothing is changed in them."""
-
-    def make(*collections, augmentation=0.0, model=SMALL):
-        plain = replace(recipe, augmentation=augmentation, model=model)
-        pairs = [pair for pairs, _ in collections for pair in pairs]
-        tokenizer = Tokenizer.train(
-            "byte-pair",
-            [pair.target for pair in pairs],
-            vocabulary_size=300,
-            special_tokens=["<digits>", "<words>"],
-        )
-        translator = Translator(model.translator(len(tokenizer), ("digits-words", "words-digits")), tokenizer)
-        return Corpus(
-            translator,
-            [Collection(files(Path("a"), share=share), pairs) for pairs, share in collections],
-            plain,
-        )
-
-    return make
-
-
-def pairs_in(corpus, batches):
-    """How often each pair stands in the batches, as texts."""
-    decode, found = corpus.tokenizer.decode, Counter()
-    for batch in batches:
-        for source, length, target in zip(batch.source, batch.source_lengths, batch.target, strict=True):
-            assert source[length - 1] == Tokenizer.EOS
-            assert set(source[length:].tolist()) <= {Tokenizer.PAD}
-            found[decode(source[:length].tolist()), decode(target.tolist())] += 1
-    return found
-
-
-NUMBERS = numbers(60, seed=1)
-
-
-def test_an_epoch_shows_each_pair_once_and_is_the_same_every_time(corpus):
-    made = corpus((NUMBERS, 1.0))
-    epoch, again, other = made.epoch(3), made.epoch(3), made.epoch(4)
-    assert pairs_in(made, epoch) == Counter((pair.source, pair.target) for pair in NUMBERS)
-    for batch, same in zip(epoch, again, strict=True):
-        assert torch.equal(batch.source, same.source)
-        assert torch.equal(batch.target, same.target)
-    assert max(max(batch.source.numel(), batch.target.numel()) for batch in epoch) <= 300
-    assert [batch.source.tolist() for batch in epoch] != [batch.source.tolist() for batch in other]
-
-
-def test_each_row_has_its_languages(corpus):
-    turned = [SentencePair(pair.target, pair.source, "words", "digits") for pair in NUMBERS]
-    made = corpus((NUMBERS + turned, 1.0))
-    tags = [made.tokenizer.special(f"<{language}>") for language in ("words", "digits")]
-    for batch in made.epoch(0):
-        for source, language, target in zip(batch.source, batch.source_languages, batch.target, strict=True):
-            is_digits = made.tokenizer.decode(source.tolist()).isdigit()
-            assert made.languages[language] == ("digits" if is_digits else "words")
-            assert target[0] == tags[0 if is_digits else 1]
-            assert int((target == Tokenizer.EOS).sum()) == 1
-
-
-def test_a_share_is_drawn_anew_for_each_epoch(corpus):
-    made = corpus((NUMBERS, 0.25), (NUMBERS, 1.0))
-    first, second = (pairs_in(made, made.epoch(number)) for number in (0, 1))
-    assert first.total() == second.total() == 75
-    drawn = {pair for pair, count in first.items() if count == 2}
-    assert len(drawn) == 15
-    assert drawn != {pair for pair, count in second.items() if count == 2}
-
-
-def test_what_a_change_makes_too_long_is_left_out_for_once(corpus):
-    """A placeholder of three bytes stands for a number of two."""
-    pairs = [
-        SentencePair("aaaaaa 17", "bbbbbb 17", "digits", "words"),
-        SentencePair("c", "d", "digits", "words"),
-    ]
-    plain = corpus((pairs, 1.0))
-    longest = max(plain._length(pair) for pair in pairs)
-    made = corpus((pairs, 1.0), augmentation=1.0, model=replace(SMALL, maximum_length=longest))
-    epochs = [pairs_in(made, made.epoch(number)) for number in range(40)]
-    assert {epoch.total() for epoch in epochs} == {1, 2}
-
-
-def test_changed_pairs_still_translate():
-    pair = SentencePair("Anna hat 3 Hunde.", "Anna has 3 dogs.", "de", "en")
-    found = {augment(pair, Random(seed)) for seed in range(300)}
-    assert {(each.source_language, each.target_language) for each in found} == {("de", "en")}
-    texts = {(each.source, each.target) for each in found}
-    lowered, unstopped = ("anna hat 3 hunde.", pair.target), ("Anna hat 3 Hunde", "Anna has 3 dogs")
-    assert {lowered, unstopped} < texts
-    for source, target in texts - {lowered, unstopped}:
-        (name, number) = (source.split()[0], source.split()[2])
-        assert {name, number} <= set(PLACEHOLDERS)
-        assert (source, target) == (f"{name} hat {number} Hunde.", f"{name} has {number} dogs.")
-    question = replace(pair, source="Hat sie?", target="Has she?")
-    assert {augment(question, Random(seed)).target for seed in range(99)} == {"Has she?"}
-
-
 def test_pairs_that_are_too_long_are_left_out(recipe, tmp_path):
     lines = []
     short = numbers(20, seed=1)
@@ -253,6 +150,7 @@ PAIR = {"source": "a", "source_language": "de", "target_language": "en"}
     [
         ({"pairs": []}, r"pairs must have at least one entry"),
         ({"augmentation": 1.5}, r"augmentation must be from 0 to 1, got 1\.5"),
+        ({"word_cuts": -0.1}, r"word_cuts must be from 0 to 1, got -0\.1"),
         ({"pairs": [PAIR | {"share": 0.0}]}, r"pairs\[0\]: share must be above 0 and at most 1, got 0\.0"),
         ({"pairs": [PAIR | {"share": 1.5}]}, r"pairs\[0\]: share must be above 0 and at most 1, got 1\.5"),
         (

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from common.generation.batches import TextBatches
-from common.tokenizer import BOS
+from common.tokenizer_kinds import BOS
 
 
 def rows(batch):
