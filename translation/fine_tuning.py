@@ -8,19 +8,18 @@ from common.errors import InputError
 from common.tokenizer import Tokenizer
 from common.tokenizer_kinds import BASIC_TOKENS
 from translation.model import Translator
+from translation.seen import seen_characters, seen_words
 
 BUILT_IN = "built-in"
 
 
-def start_from(
-    name: str, directions: Collection[str], characters: Collection[str], dropout: float
-) -> Translator:
+def start_from(name: str, directions: Collection[str], texts: Collection[str], dropout: float) -> Translator:
     """Load a translator with its tokenizer, shape and languages; what the pairs bring is added to its own.
 
     Args:
         name: ``"built-in"``, or a model directory.
         directions: Such as ``"de-en"``; of languages that the model knows.
-        characters: Those of the pairs.
+        texts: Of the pairs, each once.
         dropout: For the training to come.
 
     Raises:
@@ -34,13 +33,16 @@ def start_from(
                 f"start_from {name}: the model does not know {language}, it knows {', '.join(languages)}; "
                 f"name the languages as it does, or train from scratch"
             )
+    characters = {*known.config.characters, *seen_characters(texts)}
+    words = {*known.config.words.split(), *seen_words(texts, known.tokenizer).split()}
     config = replace(
         known.config,
         encoder=replace(known.config.encoder, dropout=dropout),
         decoder=replace(known.config.decoder, dropout=dropout),
         directions=tuple(sorted({*known.config.directions, *directions})),
         # A model that has none on record takes all for known.
-        characters=known.config.characters and "".join(sorted({*known.config.characters, *characters})),
+        characters=known.config.characters and "".join(sorted(characters)),
+        words=" ".join(sorted(words)),
     )
     translator = Translator(config, known.tokenizer)
     weights = known.state_dict()

@@ -38,6 +38,7 @@ class TranslationNetwork(Model):
         super().__init__()
         self.config, self.tokenizer = config, tokenizer
         self.languages = sorted({direction.split("-")[0] for direction in config.directions})
+        self.words = frozenset(config.words.split())
         self.decoder = Decoder(config.decoder)
         self.encoder = SentenceEncoder(config.encoder)
         self.language = nn.Linear(4 * config.encoder.hidden_size, len(self.languages))

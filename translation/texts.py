@@ -16,6 +16,7 @@ from translation.languages import AUTO
 from translation.network import TranslationNetwork
 from translation.placeholders import PLACEHOLDERS
 from translation.preparation import Prepared, prepare
+from translation.seen import is_seen
 from translation.sentences import cut_sentence, split_text
 
 WINDOW = 512
@@ -97,9 +98,7 @@ def _pieces(network: TranslationNetwork, text: str, language: str, item: int) ->
     most = min(_LONGEST, network.config.maximum_length - 1)
 
     def knows(word: str) -> bool:
-        tokens = len(network.tokenizer.encode(word))
-        # German words are put together from others, which the model may know.
-        return tokens <= 2 or (language == "de" and len(word) / tokens >= 2.5)
+        return is_seen(word, network.tokenizer, language, network.words)
 
     @cache  # what fits is read twice
     def read(sentence: str) -> Prepared:

@@ -1,6 +1,5 @@
 """Training a translator from a recipe."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from translation.model import Translator
 from translation.recipe import TranslatorRecipe
 from translation.records import TranslationBatch
 from translation.scores import bleu
+from translation.seen import seen_characters, seen_words
 from translation.splitting import Collection, read_collections
 
 
@@ -59,22 +59,13 @@ def train_translator(
 def _translator(recipe: TranslatorRecipe, pairs: Sequence[SentencePair]) -> Translator:
     """The translator before it has learned from ``pairs``."""
     directions = sorted({_direction(pair) for pair in pairs})
-    characters = _known_characters(pairs)
+    texts = {text for pair in pairs for text in (pair.source, pair.target)}
     if recipe.start_from:
-        return start_from(recipe.start_from, directions, characters, recipe.model.dropout)
+        return start_from(recipe.start_from, directions, texts, recipe.model.dropout)
     tokenizer = _train_tokenizer(pairs, recipe)
     config = recipe.model.translator(len(tokenizer), tuple(directions))
-    return Translator(replace(config, characters="".join(sorted(characters))), tokenizer)
-
-
-def _known_characters(pairs: Sequence[SentencePair]) -> set[str]:
-    """Those that come at least once in a million characters: a model learns nothing from rarer ones."""
-    counts = Counter[str]()
-    for pair in pairs:
-        counts.update(pair.source)
-        counts.update(pair.target)
-    total = counts.total()
-    return {character for character, count in counts.items() if count * 1_000_000 >= total}
+    seen = replace(config, characters=seen_characters(texts), words=seen_words(texts, tokenizer))
+    return Translator(seen, tokenizer)
 
 
 def _train_tokenizer(pairs: Sequence[SentencePair], recipe: TranslatorRecipe) -> Tokenizer:

@@ -16,7 +16,7 @@ from translation.training import train_translator
 def one_way(tiny_translator, tmp_path):
     """The directory of a translator that knows "de" and "en", but only from the first to the second."""
     known = Translator.load(tiny_translator, device="cpu")
-    config = replace(known.config, directions=("de-en",), characters="abc")
+    config = replace(known.config, directions=("de-en",), characters="abc", words="zebra")
     Translator(config, known.tokenizer).save(tmp_path / "one-way")
     return tmp_path / "one-way"
 
@@ -35,9 +35,10 @@ def test_weights_vocabulary_and_shape_are_kept_and_dropout_is_as_told(tiny_trans
 
 def test_a_direction_of_known_languages_is_added(one_way):
     known = Translator.load(one_way, device="cpu")
-    found = start_from(str(one_way), ["en-de"], "xyzc", 0.0)
+    found = start_from(str(one_way), ["en-de"], ["xy", "zc xxxyyyzzz Xxxyyyzzz xxxyyyzzz"], 0.0)
     assert found.config.directions == ("de-en", "en-de")
-    assert found.config.characters == "abcxyz"
+    assert found.config.characters == " Xabcxyz"
+    assert found.config.words == "xxxyyyzzz zebra"
     assert found.languages == ["de", "en"]
     # What told German still tells German; English is new.
     assert torch.equal(found.language.weight[0], known.language.weight[0])

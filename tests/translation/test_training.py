@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -114,12 +115,14 @@ def test_without_a_validation_some_pairs_are_split_off(recipe):
     assert best.is_dir()
 
 
-def test_a_model_remembers_the_characters_it_has_seen(recipe):
+def test_a_model_remembers_the_characters_and_words_it_has_seen(recipe):
     best = train_translator(replace(recipe, training=replace(QUICK, epochs=1)))
-    characters = Translator.load(best, device="cpu").config.characters
+    translator = Translator.load(best, device="cpu")
     texts = recipe.pairs[0].source.read_text(encoding="utf-8")
-    assert set(characters) == set(texts) - set("\t\n")
-    assert list(characters) == sorted(characters)
+    assert set(translator.config.characters) == set(texts) - set("\t\n")
+    assert list(translator.config.characters) == sorted(translator.config.characters)
+    assert translator.words
+    assert all(len(re.findall(rf"\b{word}\b", texts)) >= 3 for word in translator.words)
 
 
 def test_nothing_but_long_pairs(recipe, tmp_path):
