@@ -132,7 +132,7 @@ def cut_words(text: str, rate: float, random: Random) -> list[str]:
 
 def _until_next(rate: float, random: Random) -> int:
     """Places to the next of those that are drawn with a chance of ``rate`` each, at least 1."""
-    return 1 if rate == 1 else 1 + int(math.log(1 - random.random()) / math.log(1 - rate))
+    return 1 if rate == 1 else 1 + int(math.log1p(-random.random()) / math.log1p(-rate))
 
 
 def augment(pair: SentencePair, random: Random) -> SentencePair:
