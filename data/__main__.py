@@ -2,8 +2,7 @@
 
 A second call continues or, with everything there, only verifies. ``python -m data
 sentences CAPTIONS --output FILE`` takes sentences in one language out of a file of
-captions, ``python -m data lexicon --pairs SOURCE TARGET --output FILE`` a dictionary out
-of translations. Standard output has the path of each file, ready to use; progress and
+captions. Standard output has the path of each file, ready to use; progress and
 figures go to standard error.
 """
 
@@ -18,7 +17,6 @@ from common.errors import InputError
 from data.captions import read_named_captions
 from data.download import download, unpack
 from data.mirrors import MULTI30K_LANGUAGES, flickr8k, multi30k
-from data.parallel import read_pairs
 from data.sentences import count_words, read_photograph_ids, select_sentences
 
 
@@ -28,8 +26,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "sentences":
             _write_sentences(options)
-        elif options.command == "lexicon":
-            _write_lexicon(options)
         elif options.command == "multi30k":
             for file in multi30k(options.languages):
                 print(download(file, options.folder), flush=True)
@@ -64,40 +60,22 @@ def _write_sentences(options: argparse.Namespace) -> None:
     figures = f"kept {len(selection.sentences)} of {len(captions)} captions, left out {reasons or 'none'}"
     if not selection.sentences:
         raise InputError(f"{options.captions}: {figures}; nothing is left to write")
-    _write(options.output, selection.sentences, figures)
-
-
-def _write_lexicon(options: argparse.Namespace) -> None:
-    from data.lexicon import lexicon  # NumPy, which nothing else here needs
-
-    if options.output.resolve() in [path.resolve() for files in options.pairs for path in files]:
-        raise InputError(f"{options.output} is read as well; choose another --output")
-    pairs = [
-        (pair.source, pair.target)
-        for source, target in options.pairs
-        for pair in read_pairs(source, target, source_language="source", target_language="target")
-    ]
-    found = lexicon(pairs)
-    figures = f"{len(found)} translations of words out of {len(pairs)} pairs of sentences"
-    if not found:
-        raise InputError(f"{options.pairs[0][0]}: {figures}; give more of them, some ten thousand")
-    _write(options.output, ["\t".join(each) for each in found], figures)
-
-
-def _write(path: Path, lines: Sequence[str], figures: str) -> None:
-    content = "".join(line + "\n" for line in lines).encode()
+    content = "".join(sentence + "\n" for sentence in selection.sentences).encode()
     try:
-        path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+        options.output.write_bytes(
+            gzip.compress(content, mtime=0) if options.output.suffix == ".gz" else content
+        )
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}; choose another --output") from None
+        raise InputError(
+            f"{options.output} cannot be written: {error.strerror}; choose another --output"
+        ) from None
     print(figures, file=sys.stderr)
-    print(path, flush=True)
+    print(options.output, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m data",
-        description="Download public collections; take sentences out of captions, words out of translations.",
+        prog="python -m data", description="Download public collections; take sentences out of captions."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in (
@@ -114,24 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     summary = "take the sentences of 4 to 40 words out of a file of captions, to translate them back"
     _add_sentences(commands.add_parser("sentences", help=summary, description=summary))
-    summary = "find out how words are translated, from sentences and their translations: pairs to train on"
-    _add_lexicon(commands.add_parser("lexicon", help=summary, description=summary))
     return parser
-
-
-def _add_lexicon(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--pairs",
-        type=Path,
-        nargs=2,
-        action="append",
-        required=True,
-        metavar=("SOURCE", "TARGET"),
-        help="a file of sentences and one of their translations, line by line; may be repeated",
-    )
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="FILE", help="a TSV of pairs; replaces the file"
-    )
 
 
 def _add_sentences(parser: argparse.ArgumentParser) -> None:
