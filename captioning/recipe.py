@@ -7,11 +7,11 @@ from pathlib import Path
 
 from captioning.encoder import ImageEncoderConfig
 from captioning.model import CaptionerConfig
-from captioning.rewards import RewardSettings
 from common.decoder import DecoderConfig
 from common.errors import InputError
 from common.model_directory import Storage
 from common.recurrence import Cell
+from common.rewards import RewardSettings
 from common.training import TrainingConfig
 from data.captions import missing_images, read_captions
 from data.records import CaptionedImage

@@ -15,6 +15,7 @@ from translation.model import Translator
 from translation.placeholders import mask_shared
 from translation.recipe import TranslatorRecipe
 from translation.records import TranslationBatch
+from translation.rewards import Reference, RewardBatch
 from translation.splitting import Collection
 
 _Encoded = tuple[list[int], list[int]]
@@ -46,7 +47,7 @@ class Corpus:
             )
         return replace(collection, pairs=pairs)
 
-    def epoch(self, number: int) -> list[TranslationBatch]:
+    def epoch(self, number: int) -> list[TranslationBatch] | list[RewardBatch]:
         """The batches of an epoch: of each collection its share, drawn anew, some pairs changed a little."""
         random = Random(f"{self.recipe.training.seed}/{number}")
         drawn: list[SentencePair] = []
@@ -54,7 +55,16 @@ class Corpus:
             drawn += random.sample(each.pairs, max(1, round(each.files.share * len(each.pairs))))
         chosen = [random.random() < self.recipe.augmentation for _ in drawn]
         pairs = [augment(pair, random) if each else pair for pair, each in zip(drawn, chosen, strict=True)]
-        return self.batches(pairs, seed=random.getrandbits(32), cuts=random)
+        batches = self.batches(pairs, seed=random.getrandbits(32), cuts=random)
+        return batches if self.recipe.reward is None else [self._rewarded(each, random) for each in batches]
+
+    def _rewarded(self, batch: TranslationBatch, random: Random) -> RewardBatch:
+        """The batch with what its translations are rewarded by."""
+        assert self.recipe.reward is not None
+        texts = self.tokenizer.decode_batch([row[1:] for row in batch.target.tolist()])
+        return RewardBatch(
+            batch, [Reference(text) for text in texts], self.recipe.reward, random.getrandbits(32)
+        )
 
     def batches(
         self, pairs: Sequence[SentencePair], seed: int | None, cuts: Random | None = None

@@ -15,11 +15,13 @@ from common.device import full_precision, quick
 from common.errors import InputError
 from common.loss import Loss, sequence_loss
 from common.model_directory import Model, Storage, load_model, save_model
+from common.rewards import Task, reward_loss
 from common.tokenizer import Tokenizer
 from data.batches import bucket, pad
 from translation.encoder import SentenceEncoder
 from translation.languages import AUTO, language_features, parts
 from translation.records import TranslationBatch, TranslatorConfig
+from translation.rewards import RewardBatch
 
 KIND = "translator"
 BUILT_IN = Path(__file__).parent / "pretrained"
@@ -70,18 +72,26 @@ class TranslationNetwork(Model):
         features = language_features(memory.detach(), summary.detach(), mask)
         return self.decoder.start(summary, memory, mask), self.language(features)
 
-    def loss(self, batch: TranslationBatch, label_smoothing: float = 0.0) -> Loss:
-        """The loss of the batch's targets given its sources; the languages' is added to its objective."""
-        lengths = batch.source_lengths.to(self.device)
-        state, languages = self.encode(batch.source.to(self.device), lengths)
-        loss = sequence_loss(
-            self.decoder,
-            state,
-            batch.target.to(self.device),
-            padding=Tokenizer.PAD,
-            label_smoothing=label_smoothing,
-        )
-        return replace(loss, objective=loss.objective + self._language_loss(batch, languages))
+    def loss(self, batch: TranslationBatch | RewardBatch, label_smoothing: float = 0.0) -> Loss:
+        """The loss of targets given their sources, or of translations drawn for a reward.
+
+        The loss of the sources' languages is added to its objective.
+        """
+        pairs = batch.pairs if isinstance(batch, RewardBatch) else batch
+        source, lengths = pairs.source.to(self.device), pairs.source_lengths.to(self.device)
+        target = pairs.target.to(self.device)
+        state, languages = self.encode(source, lengths)
+        if isinstance(batch, RewardBatch):
+            most = min(self.config.maximum_length, target.size(1) * 3 // 2)
+            task = Task(
+                state, lambda: self.encode(source, lengths)[0], target, batch.references, most, batch.seed
+            )
+            loss = reward_loss(self, task, batch.settings, label_smoothing)
+        else:
+            loss = sequence_loss(
+                self.decoder, state, target, padding=Tokenizer.PAD, label_smoothing=label_smoothing
+            )
+        return replace(loss, objective=loss.objective + self._language_loss(pairs, languages))
 
     def _language_loss(self, batch: TranslationBatch, logits: Tensor) -> Tensor:
         """Cross-entropy of the languages of a batch's sources, all of them whole and every fourth in part.

@@ -7,6 +7,7 @@ from pathlib import Path
 from common.decoder import DecoderConfig
 from common.model_directory import Storage
 from common.recurrence import Cell
+from common.rewards import RewardSettings
 from common.training import TrainingConfig
 from data.parallel import read_pairs
 from data.records import SentencePair
@@ -134,6 +135,7 @@ class TranslatorRecipe:
             sides have become placeholders, the final stop goes, or the source loses its capitals.
         word_cuts: Share of the places between two letters at which the training texts are cut in
             each epoch, so that words are seen in several spellings.
+        reward: With it, translations that the model writes are learned from, by their BLEU.
         validation_sentences: How many of each direction's validation pairs to translate each epoch.
     """
 
@@ -146,6 +148,7 @@ class TranslatorRecipe:
     tokens_per_batch: int = 3000
     augmentation: float = 0.1
     word_cuts: float = 0.0
+    reward: RewardSettings | None = None
     validation_sentences: int = 300
 
     def __post_init__(self) -> None:

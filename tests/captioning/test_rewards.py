@@ -6,12 +6,13 @@ from itertools import product
 import pytest
 import torch
 
-from captioning import rewards as rewards_module
 from captioning.encoder import ImageEncoderConfig
 from captioning.model import CaptionBatch, Captioner, CaptionerConfig
-from captioning.rewards import END, References, RewardBatch, RewardSettings, reference_words
+from captioning.rewards import END, References, RewardBatch, reference_words
+from common import rewards as rewards_module
 from common.decoder import DecoderConfig
 from common.metrics import CiderD, cider_d
+from common.rewards import RewardSettings
 from common.sampling import GREEDY
 from common.tokenizer import Tokenizer
 
@@ -129,7 +130,7 @@ def mean_length(probabilities, captioner):
 def test_the_objective_is_the_log_probability_times_the_advantage_over_the_others(monkeypatch):
     """Worked out sample by sample, with plain autograd."""
     captioner, drawn, real = captioner_of(), [], rewards_module.decode
-    monkeypatch.setattr("captioning.rewards.decode", lambda *args: drawn.append(real(*args)) or drawn[-1])
+    monkeypatch.setattr("common.rewards.decode", lambda *args: drawn.append(real(*args)) or drawn[-1])
     batch = batch_of(captioner, [0, 2], samples=3, cross_entropy=0.0, seed=9)
     loss = captioner.loss(batch)
     objective, tokens, rewards = torch.zeros(()), 0, []

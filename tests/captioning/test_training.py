@@ -8,10 +8,10 @@ from safetensors.torch import load_file
 from captioning.model import Captioner
 from captioning.recipe import CaptionerRecipe, CaptionFiles
 from captioning.resnet import fold
-from captioning.rewards import RewardSettings
 from captioning.training import train_captioner
 from common.config import as_values, build
 from common.errors import InputError
+from common.rewards import RewardSettings
 
 
 def changed(recipe, **sections):

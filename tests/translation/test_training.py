@@ -6,6 +6,7 @@ import torch
 
 from common.config import as_values, build
 from common.errors import InputError
+from common.rewards import RewardSettings
 from common.sampling import GREEDY
 from common.training import TrainingConfig
 from data.records import SentencePair
@@ -52,14 +53,20 @@ def recipe(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("attention", "precision", "cell"),
-    [(True, "float32", "lstm"), (True, "bfloat16", "lstm"), (False, "float32", "gru")],
+    ("attention", "precision", "cell", "reward"),
+    [
+        (True, "float32", "lstm", None),
+        (True, "bfloat16", "lstm", None),
+        (False, "float32", "gru", None),
+        (True, "float32", "lstm", RewardSettings(samples=2)),
+    ],
 )
 def test_resumed_training_is_as_never_stopped(
-    recipe, tmp_path, kill, assert_same_run, attention, precision, cell
+    recipe, tmp_path, kill, assert_same_run, attention, precision, cell, reward
 ):
     whole = replace(
         recipe,
+        reward=reward,
         model=replace(recipe.model, attention=attention, cell=cell),
         training=replace(recipe.training, precision=precision),
     )
