@@ -49,7 +49,9 @@ class Attention(nn.Module):
         """Project ``memory`` (items, source_length, memory_size) once, to be read at every step."""
         with quick(memory.device):
             keys, values = self.key(memory), self.value(memory)
-        return Memory(self._split(keys.to(memory.dtype)), self._split(values.to(memory.dtype)), mask)
+        # Contiguous, as every step's products would otherwise copy them.
+        keys, values = (self._split(each.to(memory.dtype)).contiguous() for each in (keys, values))
+        return Memory(keys, values, mask)
 
     def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """Read ``memory`` with ``queries`` (rows, length, query_size).
