@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from common.config import build
 from common.decoder import Decoder, DecoderConfig
-from common.device import choose_device, keep_freed_memory
+from common.device import choose_device
 from common.errors import InputError
 from common.quantized import QuantizedDecoder, is_fast
 from common.tokenizer import Tokenizer
@@ -120,10 +120,8 @@ def load_model(
         model = make(config, tokenizer)
     load_weights(directory, model)
     chosen = choose_device(device)
-    if chosen.type == "cpu":
-        keep_freed_memory()
-        if is_fast():
-            model.decoder.fast = QuantizedDecoder(model.decoder)
+    if chosen.type == "cpu" and is_fast():
+        model.decoder.fast = QuantizedDecoder(model.decoder)
     return model.eval().to(chosen)
 
 
