@@ -41,7 +41,7 @@ def corpus():
         "byte-pair", texts, vocabulary_size=300, special_tokens=["<digits>", "<words>"]
     )
     torch.manual_seed(0)
-    translator = Translator(MODEL.translator(len(tokenizer), ("digits-words",)), tokenizer)
+    translator = Translator(MODEL.translator(len(tokenizer), ("digits-words", "words-digits")), tokenizer)
     return Corpus(translator, [Collection(files, PAIRS)], recipe), translator
 
 
