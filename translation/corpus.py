@@ -56,15 +56,14 @@ class Corpus:
         chosen = [random.random() < self.recipe.augmentation for _ in drawn]
         pairs = [augment(pair, random) if each else pair for pair, each in zip(drawn, chosen, strict=True)]
         batches = self.batches(pairs, seed=random.getrandbits(32), cuts=random)
-        return batches if self.recipe.reward is None else [self._rewarded(each, random) for each in batches]
+        reward = self.recipe.reward
+        if reward is None:
+            return batches
+        return [RewardBatch(each, self._references(each), reward, random.getrandbits(32)) for each in batches]
 
-    def _rewarded(self, batch: TranslationBatch, random: Random) -> RewardBatch:
-        """The batch with what its translations are rewarded by."""
-        assert self.recipe.reward is not None
-        texts = self.tokenizer.decode_batch([row[1:] for row in batch.target.tolist()])
-        return RewardBatch(
-            batch, [Reference(text) for text in texts], self.recipe.reward, random.getrandbits(32)
-        )
+    def _references(self, batch: TranslationBatch) -> list[Reference]:
+        """What translations of the batch's sources are rewarded by."""
+        return [Reference(text) for text in self.tokenizer.decode_batch(batch.target[:, 1:].tolist())]
 
     def batches(
         self, pairs: Sequence[SentencePair], seed: int | None, cuts: Random | None = None
