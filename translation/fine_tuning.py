@@ -34,7 +34,7 @@ def start_from(name: str, directions: Collection[str], texts: Collection[str], d
                 f"name the languages as it does, or train from scratch"
             )
     characters = {*known.config.characters, *seen_characters(texts)}
-    words = {*known.config.words.split(), *seen_words(texts, known.tokenizer).split()}
+    words = {*known.config.words.split(), *seen_words(texts).split()}
     config = replace(
         known.config,
         encoder=replace(known.config.encoder, dropout=dropout),
@@ -42,7 +42,7 @@ def start_from(name: str, directions: Collection[str], texts: Collection[str], d
         directions=tuple(sorted({*known.config.directions, *directions})),
         # A model that has none on record takes all for known.
         characters=known.config.characters and "".join(sorted(characters)),
-        words=" ".join(sorted(words)),
+        words=known.config.words and " ".join(sorted(words)),
     )
     translator = Translator(config, known.tokenizer)
     weights = known.state_dict()

@@ -64,19 +64,22 @@ class Prepared:
         return _PLACEHOLDER.sub(item_or_nothing, translation).lstrip()
 
 
-def prepare(sentence: str, knows: Callable[[str], bool], characters: frozenset[str]) -> Prepared:
+def prepare(
+    sentence: str, knows: Callable[[str], bool], usual: Callable[[str], str], characters: frozenset[str]
+) -> Prepared:
     """Carry over what the model cannot know, and write the rest as the model has learned it.
 
     Carried are addresses, paths and code; numbers of two digits or more, dates and amounts; emoji;
     words and symbols with characters that are unknown; and, past the first word, capitalised words
     that the model has seen neither so nor in lower case; neighbours of these as one. From
     the tenth on they stay. In the rest, curly quotes and apostrophes become straight,
-    unusual spaces, hyphens and ellipses ordinary, characters without width go, and
-    capitals throughout become lower case.
+    unusual spaces, hyphens and ellipses ordinary, characters without width go, and where all is in
+    capitals, or each word begins with one as in a heading, words are written as usual.
 
     Args:
         sentence: Without line ends, as ``split_text`` gives it.
         knows: Whether the model has seen a word.
+        usual: Gives a word in lower case the capital that it mostly has within a sentence, if any.
         characters: Those that the model was trained on.
     """
     sentence = unicodedata.normalize("NFC", sentence.translate(_WITHOUT_WIDTH))
@@ -87,9 +90,10 @@ def prepare(sentence: str, knows: Callable[[str], bool], characters: frozenset[s
         parts += [_plain(sentence[end : span.start]), placeholder]
         end = span.end
     text = re.sub(" {2,}", " ", "".join([*parts, _plain(sentence[end:])])).strip()
-    if upper:
+    if upper or _is_heading(text):
+        text = _WORD.sub(lambda word: usual(word[0].lower()), text)
         first = next((place for place, character in enumerate(text) if character.isalpha()), 0)
-        text = text[: first + 1] + text[first + 1 :].lower()
+        text = text[:first] + text[first : first + 1].upper() + text[first + 1 :]
     return Prepared(text, tuple(sentence[span.start : span.end] for span in spans), upper)
 
 
@@ -98,6 +102,7 @@ _PLACEHOLDER = re.compile(rf"(\s?)([{PLACEHOLDERS}])")
 _FINAL = ".!?…\"'»”“’)]" + "".join(filter(str.isspace, map(chr, range(0x3001))))
 _FIXED = re.compile(rf"{LITERAL}|{NUMBER}|{EMOJI}|[{PLACEHOLDERS}]+")
 _LETTER = rf"[^\W_{PLACEHOLDERS}]"
+_WORD = re.compile(rf"{_LETTER}+")
 # Which emoji and some scripts need.
 _JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 _TOKEN = re.compile(
@@ -200,6 +205,17 @@ def _is_shouted(text: str) -> bool:
     """Whether two words or five letters, and all there are, are in capitals."""
     words = [word for word in text.split() if any(map(str.isalpha, word))]
     return text.isupper() and (len(words) > 1 or sum(map(str.isalpha, text)) >= 5)
+
+
+def _is_heading(text: str) -> bool:
+    """Whether past the first of at least four words most, and all but short ones, begin with a capital."""
+    others = _WORD.findall(text)[1:]
+    large = [word for word in others if word[0].isupper()]
+    return (
+        len(others) >= 3
+        and len(large) * 3 >= len(others) * 2
+        and not any(word[0].islower() and len(word) > 4 for word in others)
+    )
 
 
 def _plain(text: str) -> str:

@@ -19,8 +19,8 @@ class TranslatorConfig:
         directions: The pairs of languages it was trained on, such as ``"de-en"``.
         maximum_length: Most tokens of a source or a translation.
         characters: Those it has been trained on; others are carried over as they are.
-        words: Those that it has seen often but that are many tokens, in lower case, with spaces between:
-            capitalised, they are no unknown names.
+        words: Those that it has seen often, in lower case, with spaces between: capitalised, they are no
+            unknown names.
     """
 
     encoder: EncoderConfig

@@ -4,13 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Collection
 
-from common.tokenizer import Tokenizer
-
 OFTEN = 3
 """As often as this a word must have come."""
 
-SHORT = 2
-"""Words of so many tokens at most are taken for seen: only common ones have a form as short."""
+PART = 3
+"""Letters that each of the two words has at least which a German one is put together from."""
 
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -24,17 +22,22 @@ def seen_characters(texts: Collection[str]) -> str:
     return "".join(sorted(character for character, count in counts.items() if count * 1_000_000 >= total))
 
 
-def seen_words(texts: Collection[str], tokenizer: Tokenizer) -> str:
-    """In lower case, with spaces between: the words that come often enough and are not short."""
+def seen_words(texts: Collection[str]) -> str:
+    """In lower case, with spaces between: the words that come often enough."""
     counts = Counter(word for text in texts for word in _WORD.findall(text.lower()))
-    often = sorted(word for word, count in counts.items() if count >= OFTEN)
-    lengths = map(len, tokenizer.encode_batch(often))
-    return " ".join(word for word, length in zip(often, lengths, strict=True) if length > SHORT)
+    return " ".join(sorted(word for word, count in counts.items() if count >= OFTEN))
 
 
-def is_seen(word: str, tokenizer: Tokenizer, language: str, words: Collection[str]) -> bool:
+def is_seen(word: str, language: str, words: Collection[str]) -> bool:
     """Whether a model with these ``words`` on record can be expected to translate a word."""
-    tokens = len(tokenizer.encode(word))
-    # German words are put together from others, which the model may know.
-    is_compound = language == "de" and len(word) / tokens >= 2.5
-    return tokens <= SHORT or is_compound or word.lower() in words
+    word = word.lower()
+    # A model that has none on record takes all for known.
+    return not words or word in words or (language == "de" and _is_compound(word, words))
+
+
+def _is_compound(word: str, words: Collection[str]) -> bool:
+    """Whether two known words make it, perhaps with an "s" between: "Baustelle", "Freiheitsstatue"."""
+    cuts = range(PART, len(word) - PART + 1)
+    return any(
+        word[cut:] in words and (word[:cut] in words or word[:cut].removesuffix("s") in words) for cut in cuts
+    )

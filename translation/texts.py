@@ -98,11 +98,19 @@ def _pieces(network: TranslationNetwork, text: str, language: str, item: int) ->
     most = min(_LONGEST, network.config.maximum_length - 1)
 
     def knows(word: str) -> bool:
-        return is_seen(word, network.tokenizer, language, network.words)
+        return is_seen(word, language, network.words)
+
+    def rarity(word: str) -> tuple[int, list[int]]:
+        # What comes more often is fewer byte pairs, and those that were joined earlier.
+        ids = network.tokenizer.encode(word)
+        return len(ids), ids
+
+    def usual(word: str) -> str:
+        return min(word, word.capitalize(), key=rarity)
 
     @cache  # what fits is read twice
     def read(sentence: str) -> Prepared:
-        return prepare(sentence, knows, characters)
+        return prepare(sentence, knows, usual, characters)
 
     def fits(sentence: str) -> bool:
         text, carried = read(sentence).text, read(sentence).carried

@@ -64,7 +64,7 @@ def _translator(recipe: TranslatorRecipe, pairs: Sequence[SentencePair]) -> Tran
         return start_from(recipe.start_from, directions, texts, recipe.model.dropout)
     tokenizer = _train_tokenizer(pairs, recipe)
     config = recipe.model.translator(len(tokenizer), tuple(directions))
-    seen = replace(config, characters=seen_characters(texts), words=seen_words(texts, tokenizer))
+    seen = replace(config, characters=seen_characters(texts), words=seen_words(texts))
     return Translator(seen, tokenizer)
 
 

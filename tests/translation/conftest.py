@@ -15,6 +15,7 @@ from translation.encoder import EncoderConfig
 from translation.model import Translator
 from translation.placeholders import PLACEHOLDERS
 from translation.records import TranslationBatch, TranslatorConfig
+from translation.seen import seen_words
 
 WORDS = {
     "lom": "dag",
@@ -59,6 +60,7 @@ def learned() -> Translator:
         ("xa-yb", "yb-xa"),
         maximum_length=48,
         characters="".join(sorted({*"".join(texts), *string.ascii_letters, *"0123456789,;:?'\"()-"})),
+        words=seen_words(texts),
     )
     translator = Translator(config, tokenizer)
     languages = list(translator.language.parameters())

@@ -17,8 +17,12 @@ CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation
 CHARACTERS = CHARACTERS - frozenset("*")
 
 
+def usual(word):
+    return word if word in WORDS or word.capitalize() not in WORDS else word.capitalize()
+
+
 def of(sentence):
-    return prepare(sentence, WORDS.__contains__, CHARACTERS)
+    return prepare(sentence, WORDS.__contains__, usual, CHARACTERS)
 
 
 # What is between braces is carried over.
@@ -79,6 +83,7 @@ def test_typography(sentence, text):
         ('"HELLO"', '"Hello"', True),
         ("LOVE IT", "Love it", True),
         ("KOWALCZYK UND 12 MÄNNER", "Kowalczyk und ① männer", True),
+        ("THE EGG MARY MET TOM WITH IN MAI", "The egg Mary met Tom with in Mai", True),
         ("NATO", "NATO", False),
         ("U.S.A.", "U.S.A.", False),
         ("I love NATO", "I love NATO", False),
@@ -90,6 +95,21 @@ def test_capitals(sentence, text, is_upper):
     prepared = of(sentence)
     assert (prepared.text, prepared.upper) == (text, is_upper)
     assert prepared.finish(prepared.text) == sentence
+
+
+@pytest.mark.parametrize(
+    ("sentence", "text"),
+    [
+        ("The Man With the Best Egg", "The man with the best egg"),
+        ('"How I Met Tom and Mary"', '"How I met Tom and Mary"'),
+        ("How I met the Best Man", "How I met the Best Man"),  # no more than half of the words
+        ("How perfectly The Man Met Mary", "How perfectly The Man Met Mary"),  # a long small one
+        ("Best Man Now", "Best Man Now"),  # too few to tell
+    ],
+)
+def test_headings_are_written_as_usual(sentence, text):
+    prepared = of(sentence)
+    assert (prepared.text, prepared.upper) == (text, False)
 
 
 def test_what_is_carried_keeps_its_small_letters():
