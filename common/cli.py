@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from common.errors import InputError
+from common.memory import keep_freed_memory
 from common.threads import use_threads
 
 
@@ -139,6 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands = [command for application in applications() for command in application.commands]
         options = make_parser(commands).parse_args(arguments)
         if "threads" in options:
+            if "torch" not in sys.modules:  # otherwise this is somebody else's program
+                keep_freed_memory()
             use_threads(options.threads)
         status: int = options.run(options)
         sys.stdout.flush()

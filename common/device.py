@@ -1,6 +1,5 @@
-"""What to compute on, how precisely, and with which memory."""
+"""What to compute on, and how precisely."""
 
-import ctypes
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -49,18 +48,3 @@ def full_precision(vectors: Tensor) -> Tensor:
     """What came out of :func:`quick` in 32 bits; within somebody else's autocast it stays as it is."""
     short = vectors.dtype == torch.bfloat16 and not torch.is_autocast_enabled(vectors.device.type)
     return vectors.float() if short else vectors
-
-
-def keep_freed_memory() -> None:
-    """Ask glibc not to return large buffers to the system: each step needs the same ones again.
-
-    Otherwise every step pays for fresh pages, which here took a sixth of the time.
-    Does nothing where the C library has no ``mallopt``.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):
-        return
-    trim_threshold, mmap_threshold = -1, -3
-    mallopt(trim_threshold, 2**30)
-    mallopt(mmap_threshold, 2**30)

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from common.device import choose_device, choose_precision, keep_freed_memory
+from common.device import choose_device, choose_precision
 from common.errors import InputError
 from common.loss import Loss
+from common.memory import keep_freed_memory
 from common.workers import Workers
 
 

@@ -2,7 +2,8 @@
 
 A second call continues or, with everything there, only verifies. ``python -m data
 sentences CAPTIONS --output FILE`` takes sentences in one language out of a file of
-captions. Standard output has the path of each file, ready to use; progress and
+captions, ``python -m data pivot DE EN EN FR --output DE FR`` joins pairs with
+one language in common. Standard output has the path of each file, ready to use; progress and
 figures go to standard error.
 """
 
@@ -10,13 +11,15 @@ import argparse
 import gzip
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from common.errors import InputError
 from data.captions import read_named_captions
 from data.download import download, unpack
 from data.mirrors import MULTI30K_LANGUAGES, flickr8k, multi30k
+from data.parallel import read_pairs
+from data.pivot import pivot
 from data.sentences import count_words, read_photograph_ids, select_sentences
 
 
@@ -26,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "sentences":
             _write_sentences(options)
+        elif options.command == "pivot":
+            _write_pairs(options)
         elif options.command == "multi30k":
             for file in multi30k(options.languages):
                 print(download(file, options.folder), flush=True)
@@ -45,8 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _write_sentences(options: argparse.Namespace) -> None:
     inputs = [options.captions, *options.without, *options.spelled_like]
-    if options.output.resolve() in [path.resolve() for path in inputs]:
-        raise InputError(f"{options.output} is read as well; choose another --output")
+    _check_outputs([options.output], inputs)
     captions = list(read_named_captions(options.captions))
     unwanted = {identity for path in options.without for identity in read_photograph_ids(path)}
     counts = sum((count_words(path) for path in options.spelled_like), Counter[str]())
@@ -60,22 +64,45 @@ def _write_sentences(options: argparse.Namespace) -> None:
     figures = f"kept {len(selection.sentences)} of {len(captions)} captions, left out {reasons or 'none'}"
     if not selection.sentences:
         raise InputError(f"{options.captions}: {figures}; nothing is left to write")
-    content = "".join(sentence + "\n" for sentence in selection.sentences).encode()
-    try:
-        options.output.write_bytes(
-            gzip.compress(content, mtime=0) if options.output.suffix == ".gz" else content
-        )
-    except OSError as error:
-        raise InputError(
-            f"{options.output} cannot be written: {error.strerror}; choose another --output"
-        ) from None
+    _write_lines(options.output, selection.sentences)
     print(figures, file=sys.stderr)
-    print(options.output, flush=True)
+
+
+def _write_pairs(options: argparse.Namespace) -> None:
+    _check_outputs(options.output, options.files)
+    source, pivoted, again, target = options.files
+    first = read_pairs(source, pivoted, source_language="source", target_language="pivot")
+    second = read_pairs(again, target, source_language="pivot", target_language="target")
+    pairs = pivot(first, second)
+    if not pairs:
+        raise InputError(f"{pivoted} and {again} have no line in common; nothing is left to write")
+    _write_lines(options.output[0], (pair.source for pair in pairs))
+    _write_lines(options.output[1], (pair.target for pair in pairs))
+    print(f"{len(pairs)} pairs of {len(first)} and {len(second)}", file=sys.stderr)
+
+
+def _check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    taken = [path.resolve() for path in inputs]
+    for output in outputs:
+        if output.resolve() in taken:
+            raise InputError(f"{output} is read as well or written twice; choose another --output")
+        taken.append(output.resolve())
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write a file, compressed if it is named so, and say where it is."""
+    content = "".join(line + "\n" for line in lines).encode()
+    try:
+        path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}; choose another --output") from None
+    print(path, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m data", description="Download public collections; take sentences out of captions."
+        prog="python -m data",
+        description="Download public collections; take sentences out of captions; join pairs.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in (
@@ -92,7 +119,29 @@ def _parser() -> argparse.ArgumentParser:
     )
     summary = "take the sentences of 4 to 40 words out of a file of captions, to translate them back"
     _add_sentences(commands.add_parser("sentences", help=summary, description=summary))
+    summary = (
+        "join two collections with one language in common: German-English, English-French gives German-French"
+    )
+    _add_pivot(commands.add_parser("pivot", help=summary, description=summary))
     return parser
+
+
+def _add_pivot(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files",
+        type=Path,
+        nargs=4,
+        metavar=("SOURCE", "PIVOT", "PIVOT", "TARGET"),
+        help="two files that translate each other line by line, and two others",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        nargs=2,
+        required=True,
+        metavar=("SOURCE", "TARGET"),
+        help="where the pairs go, one sentence a line; replaces the files",
+    )
 
 
 def _add_sentences(parser: argparse.ArgumentParser) -> None:

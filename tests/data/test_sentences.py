@@ -150,7 +150,10 @@ def test_a_caption_of_two_lines_stays_one_line(tmp_path: Path, capsys: pytest.Ca
     ("arguments", "message"),
     [
         (["missing.tsv", "--output", "out"], "missing.tsv does not exist; check the path"),
-        (["captions.tsv", "--output", "captions.tsv"], "captions.tsv is read as well; choose another"),
+        (
+            ["captions.tsv", "--output", "captions.tsv"],
+            "captions.tsv is read as well or written twice; choose another",
+        ),
         (["captions.tsv", "--output", "no/out"], "out cannot be written: .*; choose another --output"),
         (["captions.tsv", "--output", "out", "--without", "empty"], "empty has no names; expected"),
         (["captions.tsv", "--output", "out", "--spelled-like", "empty"], "empty has no words to compare"),
