@@ -1,13 +1,13 @@
 """The recurrent decoder that captioning, translation and text generation share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from common.attention import Attention, Memory
-from common.contract import Step
 from common.recurrence import CELLS, Cell, Hidden, Recurrence, SequenceDropout
 
 
@@ -109,6 +109,16 @@ class DecoderState:
         return DecoderState(hidden, self.memory)
 
 
+class FastStep(Protocol):
+    """What a decoder's :attr:`~Decoder.fast` is."""
+
+    def __call__(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """The step: see :meth:`Decoder.forward`."""
+
+    def narrowed(self, decoder: "Decoder", ids: Tensor) -> Self:
+        """That of ``decoder``, which was narrowed to ``ids``."""
+
+
 class Decoder(nn.Module):
     """Embedding, recurrent layers, attention after the first of them, bottleneck, tied output.
 
@@ -124,7 +134,7 @@ class Decoder(nn.Module):
             the weights at the time when it was made (:class:`common.quantized.QuantizedDecoder`).
     """
 
-    fast: Step[DecoderState] | None = None
+    fast: FastStep | None = None
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -146,6 +156,21 @@ class Decoder(nn.Module):
         self.bottleneck = nn.Linear(size, config.embedding_size)
         self.bias = nn.Parameter(torch.zeros(config.vocabulary_size))
         self.dropout = SequenceDropout(config.dropout)
+
+    def narrowed(self, ids: Tensor) -> "Decoder":
+        """A decoder to which the tokens ``ids``, int64 (n,), are 0, 1, ... and all there are.
+
+        The tokens' own weights are copied, all others shared.
+        """
+        with torch.device("meta"):
+            part = Decoder(replace(self.config, vocabulary_size=len(ids)))
+        part.layers, part.norms, part.attention = self.layers, self.norms, self.attention
+        part.bridge, part.bottleneck, part.dropout = self.bridge, self.bottleneck, self.dropout
+        part.embedding = nn.Embedding.from_pretrained(self.embedding.weight.detach()[ids])  # type: ignore[no-untyped-call]
+        part.bias = nn.Parameter(self.bias.detach()[ids])
+        part.fast = self.fast and self.fast.narrowed(part, ids)
+        part.training = self.training
+        return part
 
     def start(
         self, summary: Tensor | None = None, memory: Tensor | None = None, mask: Tensor | None = None

@@ -7,7 +7,9 @@ anything is lost, and what else is in the batch never matters. Sums of products 
 Everything between the products is computed in 32 bits.
 """
 
+from copy import copy
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -48,6 +50,10 @@ class QuantizedLinear:
         whole = (weight / scale.unsqueeze(1)).round().to(torch.int8)
         bias = torch.zeros_like(scale) if bias is None else bias.detach().float()
         return cls(whole.t(), scale, bias)
+
+    def narrowed(self, ids: Tensor) -> "QuantizedLinear":
+        """That has the outputs ``ids``, int64 (n,), alone."""
+        return QuantizedLinear(self.weight.t()[ids].t(), self.scale[ids], self.bias[ids])
 
     def __call__(self, vectors: "Whole") -> Tensor:
         """The outputs (rows, outputs) in 32 bits."""
@@ -163,6 +169,12 @@ class QuantizedDecoder:
         self.bottleneck = QuantizedLinear.of(decoder.bottleneck.weight, decoder.bottleneck.bias)
         self.output = QuantizedLinear.of(decoder.embedding.weight, decoder.bias)
         self.look = _Look.of(decoder.attention) if decoder.attention else None
+
+    def narrowed(self, decoder: Decoder, ids: Tensor) -> Self:
+        """That of ``decoder``, which was narrowed to the tokens ``ids``."""
+        part = copy(self)
+        part.decoder, part.output = decoder, self.output.narrowed(ids)
+        return part
 
     def __call__(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """The step; more than one token at a time, such as a prompt, is the decoder's own matter."""

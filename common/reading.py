@@ -44,6 +44,7 @@ def read_given(
     firsts: Sequence[Sequence[int]],
     targets: Sequence[Sequence[int]],
     *,
+    among: Tensor | None = None,
     keep_logits: bool = False,
 ) -> list[Reading]:
     """Read each target after its first tokens, all places in one call (teacher forcing).
@@ -53,6 +54,7 @@ def read_given(
         state: Before the first tokens, a row for each target; several of them may share a memory.
         firsts: At least one token for each target, such as a language tag, or the beginning and a prompt.
         targets: Tokens, with their end-of-sentence if they have one.
+        among: The tokens to choose from, besides the targets' own, bool (vocabulary_size,); None is all.
         keep_logits: Keep the logits too: as many numbers for each token as there are tokens.
     """
     device = decoder.bias.device
@@ -68,7 +70,7 @@ def read_given(
     seen = torch.cat([features[row, place] for row, place in enumerate(places)])
     chosen = torch.tensor([token for target in targets for token in target], dtype=torch.int64, device=device)
     lengths = [len(target) for target in targets]
-    whole, logits = _log_probabilities(decoder, seen, chosen, keep_logits)
+    whole, logits = _log_probabilities(decoder, seen, chosen, among, keep_logits)
     log_probabilities = torch.split(whole, lengths)
     kept = [None] * len(targets) if logits is None else torch.split(logits, lengths)
     readings = []
@@ -84,13 +86,16 @@ def read_given(
 
 
 def _log_probabilities(
-    decoder: Decoder, features: Tensor, chosen: Tensor, keep_logits: bool
+    decoder: Decoder, features: Tensor, chosen: Tensor, among: Tensor | None, keep_logits: bool
 ) -> tuple[Tensor, Tensor | None]:
     """Of each chosen token, (tokens,), given what the output layer sees; the logits too, if wanted."""
     parts, kept = list[Tensor](), list[Tensor]()
     for start in range(0, max(1, len(chosen)), _BLOCK):
         logits = decoder.logits(features[start : start + _BLOCK]).float()
-        picked = logits.gather(1, chosen[start : start + _BLOCK].unsqueeze(1))
+        own = chosen[start : start + _BLOCK].unsqueeze(1)
+        picked = logits.gather(1, own)
+        if among is not None:
+            logits = logits.masked_fill(~among, -torch.inf).scatter(1, own, picked)
         parts.append((picked - logits.logsumexp(1, keepdim=True)).squeeze(1).cpu())
         kept += [logits.cpu()] if keep_logits else []
     return torch.cat(parts), torch.cat(kept) if keep_logits else None

@@ -13,7 +13,7 @@ from common.constraints import Constraints, Start
 from common.result import Result, make_result
 from common.rules import Rules
 from common.sampling import Sampling
-from common.search import Beam, Strategy, decode, stream
+from common.search import Beam, Strategy
 from common.tokenizer import Tokenizer
 from translation.network import TranslationNetwork
 
@@ -59,6 +59,7 @@ def decode_sentences(
     results = [Result("")] * len(sentences)
     start, ids = constraints.start(network.tokenizer), network.source_ids(sentences)
     prompt = _prompt(network, target, start)
+    shortlist = network.shortlist(target, {*start.ids, *start.first})
     lengths_allowed = [_most(network, len(each), constraints, start) for each in ids]
     width = strategy.size if isinstance(strategy, Beam) else strategy.count
     for most in sorted(set(lengths_allowed)):
@@ -67,8 +68,7 @@ def decode_sentences(
         for places, sources, lengths in network.batches([ids[row] for row in rows], width):
             chosen = [rows[place] for place in places]
             state, _ = network.encode(sources, lengths)
-            found = decode(
-                network.decoder.step,
+            found = shortlist.decode(
                 state,
                 prompt.expand(len(chosen), -1),
                 strategy,
@@ -100,7 +100,8 @@ def stream_sentence(
         ((_, sources, lengths),) = network.batches(ids)
         state, _ = network.encode(sources, lengths)
         prompt = _prompt(network, target, start)
-        tokens = stream(network.decoder.step, state, prompt, sampling, rules, item=item)
+        shortlist = network.shortlist(target, {*start.ids, *start.first})
+        tokens = shortlist.stream(state, prompt, sampling, rules, item=item)
     written = start.ids
     while (token := _next(tokens)) is not None:
         written += (token,)

@@ -5,8 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.errors import InputError
-from common.tokenizer import Tokenizer
-from common.tokenizer_kinds import BASIC_TOKENS
+from translation.languages import languages_of
 from translation.model import Translator
 from translation.seen import seen_characters, seen_words
 
@@ -53,8 +52,3 @@ def start_from(name: str, directions: Collection[str], texts: Collection[str], d
         weights[part] = whole
     translator.load_state_dict(weights)
     return translator
-
-
-def languages_of(tokenizer: Tokenizer) -> list[str]:
-    """The languages that a translator's tokenizer has tags for."""
-    return [token.strip("<>") for token in tokenizer.special_tokens[len(BASIC_TOKENS) :]]

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from common.tokenizer import Tokenizer
+from common.tokenizer_kinds import BASIC_TOKENS
 
 AUTO = "auto"
 """In place of a source language: find out."""
@@ -38,3 +39,8 @@ def parts(source: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     tokens = source.gather(1, (start.unsqueeze(1) + places).clamp(max=source.size(1) - 1))
     tokens = tokens.masked_fill(places >= count.unsqueeze(1), Tokenizer.PAD)
     return tokens.scatter(1, count.unsqueeze(1), Tokenizer.EOS), count + 1
+
+
+def languages_of(tokenizer: Tokenizer) -> list[str]:
+    """The languages that a translator's tokenizer has tags for."""
+    return [token.strip("<>") for token in tokenizer.special_tokens[len(BASIC_TOKENS) :]]

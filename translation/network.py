@@ -1,6 +1,6 @@
 """The network of the translator: a sentence encoder and the shared decoder, and what they are trained for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -16,12 +16,14 @@ from common.errors import InputError
 from common.loss import Loss, sequence_loss
 from common.model_directory import Model, Storage, load_model, save_model
 from common.rewards import Task, reward_loss
+from common.shortlist import Shortlist
 from common.tokenizer import Tokenizer
 from data.batches import bucket, pad
 from translation.encoder import SentenceEncoder
-from translation.languages import AUTO, language_features, parts
+from translation.languages import AUTO, language_features, languages_of, parts
 from translation.records import TranslationBatch, TranslatorConfig
 from translation.rewards import RewardBatch
+from translation.seen import seen_tokens
 
 KIND = "translator"
 BUILT_IN = Path(__file__).parent / "pretrained"
@@ -34,7 +36,13 @@ class TranslationNetwork(Model):
     a tag of the target language (after Johnson et al., 2017, arXiv:1611.04558). Encoder
     and decoder share their word vectors. The encoder is not told the language of what it
     reads; a linear layer over what it has read says which it was, many-to-one.
+
+    Attributes:
+        vocabularies: Which tokens it writes in which language, bool (languages, vocabulary_size), in the
+            order of :func:`translation.languages.languages_of`; None where that is not on record.
     """
+
+    vocabularies: Tensor | None
 
     def __init__(self, config: TranslatorConfig, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -44,6 +52,11 @@ class TranslationNetwork(Model):
         self.decoder = Decoder(config.decoder)
         self.encoder = SentenceEncoder(config.encoder)
         self.language = nn.Linear(4 * config.encoder.hidden_size, len(self.languages))
+        shape = len(languages_of(tokenizer)), len(tokenizer)
+        self.register_buffer(
+            "vocabularies", torch.zeros(shape, dtype=torch.bool) if config.vocabularies else None
+        )
+        self._shortlists = dict[str, Shortlist]()
 
     @classmethod
     def load(cls, directory: Path | str | None = None, *, device: str = "auto") -> Self:
@@ -71,6 +84,41 @@ class TranslationNetwork(Model):
         # Telling languages apart is learned from what translation needs, and does not disturb it.
         features = language_features(memory.detach(), summary.detach(), mask)
         return self.decoder.start(summary, memory, mask), self.language(features)
+
+    def train(self, mode: bool = True) -> Self:
+        """Begin or end training: what is on hand of the weights as they were is forgotten."""
+        self._shortlists.clear()
+        return super().train(mode)
+
+    def vocabulary(self, language: str) -> Tensor | None:
+        """The tokens that it writes in a language, bool (vocabulary_size,); None if not on record."""
+        if self.vocabularies is None:
+            return None
+        vocabulary = self.vocabularies[languages_of(self.tokenizer).index(language)]
+        return vocabulary if vocabulary.any() else None
+
+    def note_vocabulary(self, language: str, texts: Collection[str]) -> None:
+        """Put on record what texts in a language are written with, unless the model keeps no record."""
+        if self.vocabularies is not None:
+            seen = seen_tokens(texts, self.tokenizer).to(self.vocabularies.device)
+            self.vocabularies[languages_of(self.tokenizer).index(language)] |= seen
+
+    def shortlist(self, target: str, also: Collection[int] = ()) -> Shortlist:
+        """What to decode with: the tokens of a language, its tag, and those that are wanted ``also``."""
+        among = self.vocabulary(target)
+        if among is None:
+            return Shortlist(self.decoder, None)
+        if also:
+            return self._shortlist(among, target, also)
+        found = self._shortlists.get(target)
+        if found is None or found.decoder.bias.device != self.device:
+            found = self._shortlists[target] = self._shortlist(among, target, also)
+        return found
+
+    def _shortlist(self, among: Tensor, target: str, also: Collection[int]) -> Shortlist:
+        wanted = among.clone()
+        wanted[[self.tokenizer.special(f"<{target}>"), *also]] = True
+        return Shortlist(self.decoder, wanted.nonzero().squeeze(1))
 
     def loss(self, batch: TranslationBatch | RewardBatch, label_smoothing: float = 0.0) -> Loss:
         """The loss of targets given their sources, or of translations drawn for a reward.

@@ -36,11 +36,11 @@ def read_translations(
     # However long: what a beam has written up to the limit has one token more with its end.
     target_ids = [[*ids, Tokenizer.EOS] for ids in network.tokenizer.encode_batch(translations)]
     tag = network.tokenizer.special(f"<{target}>")
-    readings: dict[int, Reading] = {}
+    among, readings = network.vocabulary(target), dict[int, Reading]()
     for places, batch, lengths in network.batches(source_ids):
         state, _ = network.encode(batch, lengths)
         targets = [target_ids[place] for place in places]
         firsts = [[tag]] * len(places)
-        read = read_given(network.decoder, state, firsts, targets, keep_logits=keep_logits)
+        read = read_given(network.decoder, state, firsts, targets, among=among, keep_logits=keep_logits)
         readings |= zip(places, read, strict=True)
     return [readings[place] for place in range(len(sources))]

@@ -21,6 +21,7 @@ class TranslatorConfig:
         characters: Those it has been trained on; others are carried over as they are.
         words: Those that it has seen often, in lower case, with spaces between: capitalised, they are no
             unknown names.
+        vocabularies: Whether it is on record which tokens it writes in which language.
     """
 
     encoder: EncoderConfig
@@ -29,6 +30,7 @@ class TranslatorConfig:
     maximum_length: int = 256
     characters: str = ""
     words: str = ""
+    vocabularies: bool = False
 
 
 @dataclass(frozen=True)

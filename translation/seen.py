@@ -4,6 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Collection
 
+import torch
+from torch import Tensor
+
+from common.tokenizer import Tokenizer
+from common.tokenizer_kinds import BYTES
+from translation.placeholders import PLACEHOLDERS
+
 OFTEN = 3
 """As often as this a word must have come."""
 
@@ -26,6 +33,20 @@ def seen_words(texts: Collection[str]) -> str:
     """In lower case, with spaces between: the words that come often enough."""
     counts = Counter(word for text in texts for word in _WORD.findall(text.lower()))
     return " ".join(sorted(word for word, count in counts.items() if count >= OFTEN))
+
+
+def seen_tokens(texts: Collection[str], tokenizer: Tokenizer) -> Tensor:
+    """The byte pairs that such texts are written with, bool (vocabulary_size,).
+
+    Among them are the end-of-sentence, placeholders, and single bytes, which spell whatever else there is.
+    """
+    seen = torch.zeros(len(tokenizer), dtype=torch.bool)
+    single = len(tokenizer.special_tokens)
+    seen[single : single + BYTES] = True
+    for ids in tokenizer.encode_batch([*texts, *PLACEHOLDERS]):
+        seen[ids] = True
+    seen[Tokenizer.EOS] = True
+    return seen
 
 
 def is_seen(word: str, language: str, words: Collection[str]) -> bool:

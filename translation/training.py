@@ -61,11 +61,17 @@ def _translator(recipe: TranslatorRecipe, pairs: Sequence[SentencePair]) -> Tran
     directions = sorted({_direction(pair) for pair in pairs})
     texts = {text for pair in pairs for text in (pair.source, pair.target)}
     if recipe.start_from:
-        return start_from(recipe.start_from, directions, texts, recipe.model.dropout)
-    tokenizer = _train_tokenizer(pairs, recipe)
-    config = recipe.model.translator(len(tokenizer), tuple(directions))
-    seen = replace(config, characters=seen_characters(texts), words=seen_words(texts))
-    return Translator(seen, tokenizer)
+        translator = start_from(recipe.start_from, directions, texts, recipe.model.dropout)
+    else:
+        tokenizer = _train_tokenizer(pairs, recipe)
+        config = recipe.model.translator(len(tokenizer), tuple(directions))
+        seen = replace(config, characters=seen_characters(texts), words=seen_words(texts), vocabularies=True)
+        translator = Translator(seen, tokenizer)
+    for language in {pair.target_language for pair in pairs}:
+        translator.note_vocabulary(
+            language, {pair.target for pair in pairs if pair.target_language == language}
+        )
+    return translator
 
 
 def _train_tokenizer(pairs: Sequence[SentencePair], recipe: TranslatorRecipe) -> Tokenizer:

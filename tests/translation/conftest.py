@@ -61,8 +61,11 @@ def learned() -> Translator:
         maximum_length=48,
         characters="".join(sorted({*"".join(texts), *string.ascii_letters, *"0123456789,;:?'\"()-"})),
         words=seen_words(texts),
+        vocabularies=True,
     )
     translator = Translator(config, tokenizer)
+    for language, words in (("xa", WORDS), ("yb", WORDS.values())):
+        translator.note_vocabulary(language, [f"{word} {word.capitalize()} .!" for word in words])
     languages = list(translator.language.parameters())
     others = [each for name, each in translator.named_parameters() if not name.startswith("language.")]
     optimizer = torch.optim.Adam([{"params": others}, {"params": languages, "lr": 0.05}])

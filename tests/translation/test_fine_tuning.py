@@ -46,6 +46,21 @@ def test_a_direction_of_known_languages_is_added(one_way):
     assert torch.equal(found.decoder.embedding.weight, known.decoder.embedding.weight)
 
 
+def test_what_is_written_is_added_to_what_is_on_record(tiny_translator, tmp_path):
+    known = Translator.load(tiny_translator, device="cpu")
+    recorder = Translator(replace(known.config, vocabularies=True), known.tokenizer)
+    recorder.note_vocabulary("de", ["ein hund"])
+    recorder.save(tmp_path / "recorder")
+    found = start_from(str(tmp_path / "recorder"), ["de-en"], ["a dog"], 0.0)
+    assert found.vocabulary("en") is None
+    before = found.vocabulary("de").clone()
+    assert torch.equal(before, recorder.vocabulary("de"))
+    found.note_vocabulary("de", ["durch den schnee"])
+    for text in ("ein hund", "durch den schnee"):
+        assert found.vocabulary("de")[known.tokenizer.encode(text)].all()
+    assert before.sum() < found.vocabulary("de").sum() < len(known.tokenizer)
+
+
 def test_a_language_it_does_not_know(tiny_translator):
     with pytest.raises(
         InputError, match=r"^start_from .*: the model does not know fr, it knows de, en; name"

@@ -265,3 +265,22 @@ def test_another_kind_of_model(tmp_path):
     LanguageModel(config, translator.tokenizer).save(tmp_path / "model")
     with pytest.raises(InputError, match="model: holds a language-model, but a translator is needed"):
         Translator.load(tmp_path / "model")
+
+
+def test_a_language_is_written_with_its_own_tokens(learned):
+    among = learned.vocabulary("yb")
+    results = learned.translate(["Lom mir.", "Kes kes!", "Qwertz lom."], "xa", "yb", Sampling(3.0, count=20))
+    written = {id_ for result in results for each in (result, *result.alternatives) for id_ in each.ids}
+    assert among[sorted(written)].all()
+    assert len(written) > 40
+    foreign = learned.translate("Lom mir.", "xa", "yb", constraints=Constraints(prefix="Sor lut"))
+    assert foreign.text.startswith("Sor lut")
+
+
+def test_what_was_on_hand_of_former_weights_is_not_used_after_training(learned):
+    translator = Translator(learned.config, learned.tokenizer).eval()
+    before = translator.translate("Lom mir.", "xa", "yb", GREEDY).text
+    translator.train()
+    translator.load_state_dict(learned.state_dict())
+    after = translator.eval().translate("Lom mir.", "xa", "yb", GREEDY).text
+    assert before != after == learned.translate("Lom mir.", "xa", "yb", GREEDY).text

@@ -37,7 +37,7 @@ def test_joined_pieces_are_the_first_sample(learned, seed):
 
 def test_pieces_come_before_the_end(learned):
     steps = []
-    hook = learned.decoder.register_forward_hook(lambda *_: steps.append(1))
+    hook = learned.decoder.bottleneck.register_forward_hook(lambda *_: steps.append(1))
     try:
         pieces = learned.stream("Lom mir tas rul kes.\nSor lut mok.", "xa", "yb")
         assert steps == []

@@ -130,6 +130,10 @@ def test_a_model_remembers_the_characters_and_words_it_has_seen(recipe):
     assert list(translator.config.characters) == sorted(translator.config.characters)
     assert translator.words
     assert all(len(re.findall(rf"\b{word}\b", texts)) >= 3 for word in translator.words)
+    assert translator.vocabulary("digits") is None  # never written
+    assert not translator.vocabulary("words").all()
+    for line in texts.splitlines():
+        assert translator.vocabulary("words")[translator.tokenizer.encode(line.split("\t")[1])].all()
 
 
 def test_nothing_but_long_pairs(recipe, tmp_path):
