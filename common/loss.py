@@ -36,6 +36,7 @@ def sequence_loss(
     prompt_length: int = 1,
     label_smoothing: float = 0.0,
     weights: Tensor | None = None,
+    among: Tensor | None = None,
 ) -> Loss:
     """Teacher forcing: read the target shifted by one and score each next token.
 
@@ -48,6 +49,7 @@ def sequence_loss(
         label_smoothing: Share of the target probability spread over the vocabulary
             (Szegedy et al., 2016, arXiv:1512.00567, section 7).
         weights: What each target counts in the objective, (rows,), possibly below 0; 1 without.
+        among: The tokens to choose from, all targets' among them, int64 (n,), ascending; None is all.
 
     Raises:
         ValueError: ``prompt_length`` is less than 1: nothing predicts the first token.
@@ -58,11 +60,17 @@ def sequence_loss(
     real = tokens[:, 1:] != padding
     real[:, : prompt_length - 1] = False
     # The output layer is most of the work: it is not spent on padding.
+    targets = tokens[:, 1:][real]
+    weight: Tensor = decoder.embedding.weight
+    bias: Tensor = decoder.bias
+    if among is not None:
+        targets = torch.searchsorted(among, targets)
+        weight, bias = weight.index_select(0, among), bias.index_select(0, among)
     smoothed, nats = linear_cross_entropy(
         features[real],
-        decoder.embedding.weight,
-        decoder.bias,
-        tokens[:, 1:][real],
+        weight,
+        bias,
+        targets,
         label_smoothing,
         None if weights is None else weights.unsqueeze(1).expand(real.shape)[real],
     )

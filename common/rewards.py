@@ -15,7 +15,8 @@ from common.decoder import Decoder, DecoderState
 from common.loss import Loss, sequence_loss
 from common.quantized import QuantizedDecoder, is_fast
 from common.sampling import Sampling
-from common.search import Hypothesis, Step, decode
+from common.search import Hypothesis
+from common.shortlist import Shortlist
 from common.tokenizer import Tokenizer
 
 
@@ -81,6 +82,8 @@ class Task:
         judges: Of each item.
         maximum_length: Most tokens of a text that is drawn.
         seed: For the drawing.
+        among: The tokens to write with, the tags and those of ``truth`` among them, int64 (n,), ascending;
+            None is all.
     """
 
     state: DecoderState
@@ -89,6 +92,7 @@ class Task:
     judges: Sequence[Judge]
     maximum_length: int
     seed: int
+    among: Tensor | None = None
 
 
 def reward_loss(writer: Writer, task: Task, settings: RewardSettings, label_smoothing: float = 0.0) -> Loss:
@@ -120,6 +124,7 @@ def reward_loss(writer: Writer, task: Task, settings: RewardSettings, label_smoo
         pad_sequence(rows, batch_first=True, padding_value=Tokenizer.PAD),
         padding=Tokenizer.PAD,
         weights=advantages.flatten().to(writer.device),
+        among=task.among,
     ).objective
     if settings.cross_entropy:
         shown = sequence_loss(
@@ -128,6 +133,7 @@ def reward_loss(writer: Writer, task: Task, settings: RewardSettings, label_smoo
             task.truth,
             padding=Tokenizer.PAD,
             label_smoothing=label_smoothing,
+            among=task.among,
         )
         objective = objective + settings.cross_entropy * shown.objective
     return Loss(objective, -float(rewards.sum()), rewards.numel())
@@ -156,15 +162,19 @@ def _draw(writer: Writer, task: Task, tags: Tensor, settings: RewardSettings) ->
     mode = writer.training
     writer.train(False)
     try:
-        return decode(_quick_step(writer), task.start(), tags, strategy, rules)
+        items = range(len(task.judges))
+        return _quick(writer, task.among).decode(task.start(), tags, strategy, rules, items=items)
     finally:
         writer.train(mode)
         # Autocast keeps weights that it has converted here, and these would be without gradient.
         torch.clear_autocast_cache()
 
 
-def _quick_step(writer: Writer) -> Step[DecoderState]:
+def _quick(writer: Writer, among: Tensor | None) -> Shortlist:
     """What to draw with: of the weights as they are now, in 8-bit arithmetic where that is faster."""
+    if among is None:
+        among = torch.arange(writer.decoder.config.vocabulary_size, device=writer.device)
+    shortlist = Shortlist(writer.decoder, among)
     if writer.device.type == "cpu" and is_fast():
-        return QuantizedDecoder(writer.decoder)
-    return writer.decoder.step
+        shortlist.decoder.fast = QuantizedDecoder(shortlist.decoder)
+    return shortlist

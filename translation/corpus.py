@@ -68,7 +68,7 @@ class Corpus:
     def batches(
         self, pairs: Sequence[SentencePair], seed: int | None, cuts: Random | None = None
     ) -> list[TranslationBatch]:
-        """Batches of pairs of similar length, without those that a change has made too long.
+        """Batches of pairs of similar length, each into one language, without what a change made too long.
 
         Args:
             pairs: The sentences.
@@ -77,12 +77,17 @@ class Corpus:
         """
         encoded = self._encode(pairs, cuts)
         rows = [row for row, each in enumerate(encoded) if self._fits(each)]
-        lengths = [_length(encoded[row]) for row in rows]
-        buckets = bucket(lengths, tokens_per_batch=self.recipe.tokens_per_batch, shuffle_seed=seed)
-        return [
-            self._batch([pairs[rows[place]] for place in each], [encoded[rows[place]] for place in each])
-            for each in buckets
-        ]
+        batches: list[list[int]] = []
+        for language in sorted({pairs[row].target_language for row in rows}):
+            same = [row for row in rows if pairs[row].target_language == language]
+            lengths = [_length(encoded[row]) for row in same]
+            buckets = bucket(lengths, tokens_per_batch=self.recipe.tokens_per_batch, shuffle_seed=seed)
+            batches += [[same[place] for place in each] for each in buckets]
+        if seed is None:
+            batches.sort(key=lambda batch: -_length(encoded[batch[0]]))
+        else:
+            Random(seed).shuffle(batches)
+        return [self._batch([pairs[row] for row in each], [encoded[row] for row in each]) for each in batches]
 
     def _fits(self, encoded: _Encoded) -> bool:
         return _length(encoded) <= self.limit

@@ -18,6 +18,7 @@ from common.model_directory import Model, Storage, load_model, save_model
 from common.rewards import Task, reward_loss
 from common.shortlist import Shortlist
 from common.tokenizer import Tokenizer
+from common.tokenizer_kinds import BASIC_TOKENS
 from data.batches import bucket, pad
 from translation.encoder import SentenceEncoder
 from translation.languages import AUTO, language_features, languages_of, parts
@@ -38,8 +39,9 @@ class TranslationNetwork(Model):
     reads; a linear layer over what it has read says which it was, many-to-one.
 
     Attributes:
-        vocabularies: Which tokens it writes in which language, bool (languages, vocabulary_size), in the
-            order of :func:`translation.languages.languages_of`; None where that is not on record.
+        vocabularies: Which tokens it writes in which language, its tag among them, bool (languages,
+            vocabulary_size), in the order of :func:`translation.languages.languages_of`; None where that
+            is not on record.
     """
 
     vocabularies: Tensor | None
@@ -92,33 +94,34 @@ class TranslationNetwork(Model):
 
     def vocabulary(self, language: str) -> Tensor | None:
         """The tokens that it writes in a language, bool (vocabulary_size,); None if not on record."""
-        if self.vocabularies is None:
+        return self._written(languages_of(self.tokenizer).index(language))
+
+    def _written(self, language: int) -> Tensor | None:
+        """The row of a language in :attr:`vocabularies`, if it is on record."""
+        if self.vocabularies is None or not self.vocabularies[language].any():
             return None
-        vocabulary = self.vocabularies[languages_of(self.tokenizer).index(language)]
-        return vocabulary if vocabulary.any() else None
+        return self.vocabularies[language]
 
     def note_vocabulary(self, language: str, texts: Collection[str]) -> None:
         """Put on record what texts in a language are written with, unless the model keeps no record."""
         if self.vocabularies is not None:
             seen = seen_tokens(texts, self.tokenizer).to(self.vocabularies.device)
+            seen[self.tokenizer.special(f"<{language}>")] = True
             self.vocabularies[languages_of(self.tokenizer).index(language)] |= seen
 
     def shortlist(self, target: str, also: Collection[int] = ()) -> Shortlist:
-        """What to decode with: the tokens of a language, its tag, and those that are wanted ``also``."""
+        """What to decode with: the tokens of a language, and those that are wanted ``also``."""
         among = self.vocabulary(target)
         if among is None:
             return Shortlist(self.decoder, None)
         if also:
-            return self._shortlist(among, target, also)
+            among = among.clone()
+            among[[*also]] = True
+            return Shortlist(self.decoder, among.nonzero().squeeze(1))
         found = self._shortlists.get(target)
         if found is None or found.decoder.bias.device != self.device:
-            found = self._shortlists[target] = self._shortlist(among, target, also)
+            found = self._shortlists[target] = Shortlist(self.decoder, among.nonzero().squeeze(1))
         return found
-
-    def _shortlist(self, among: Tensor, target: str, also: Collection[int]) -> Shortlist:
-        wanted = among.clone()
-        wanted[[self.tokenizer.special(f"<{target}>"), *also]] = True
-        return Shortlist(self.decoder, wanted.nonzero().squeeze(1))
 
     def loss(self, batch: TranslationBatch | RewardBatch, label_smoothing: float = 0.0) -> Loss:
         """The loss of targets given their sources, or of translations drawn for a reward.
@@ -129,17 +132,42 @@ class TranslationNetwork(Model):
         source, lengths = pairs.source.to(self.device), pairs.source_lengths.to(self.device)
         target = pairs.target.to(self.device)
         state, languages = self.encode(source, lengths)
+        among = self._tokens_among(target)
         if isinstance(batch, RewardBatch):
-            most = min(self.config.maximum_length, target.size(1) * 3 // 2)
             task = Task(
-                state, lambda: self.encode(source, lengths)[0], target, batch.references, most, batch.seed
+                state,
+                lambda: self.encode(source, lengths)[0],
+                target,
+                batch.references,
+                min(self.config.maximum_length, target.size(1) * 3 // 2),
+                batch.seed,
+                among,
             )
             loss = reward_loss(self, task, batch.settings, label_smoothing)
         else:
             loss = sequence_loss(
-                self.decoder, state, target, padding=Tokenizer.PAD, label_smoothing=label_smoothing
+                self.decoder,
+                state,
+                target,
+                padding=Tokenizer.PAD,
+                label_smoothing=label_smoothing,
+                among=among,
             )
         return replace(loss, objective=loss.objective + self._language_loss(pairs, languages))
+
+    def _tokens_among(self, target: Tensor) -> Tensor | None:
+        """What targets of one language, (batch, length), are written with: int64 (n,), ascending.
+
+        None is anything, for targets of several languages and where it is not on record.
+        """
+        tags = set(target[:, 0].tolist())
+        written = self._written(tags.pop() - len(BASIC_TOKENS)) if len(tags) == 1 else None
+        if written is None:
+            return None
+        among = written.clone()
+        among[target.flatten()] = True
+        among[Tokenizer.PAD] = False
+        return among.nonzero().squeeze(1)
 
     def _language_loss(self, batch: TranslationBatch, logits: Tensor) -> Tensor:
         """Cross-entropy of the languages of a batch's sources, all of them whole and every fourth in part.

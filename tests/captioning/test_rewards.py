@@ -9,11 +9,11 @@ import torch
 from captioning.encoder import ImageEncoderConfig
 from captioning.model import CaptionBatch, Captioner, CaptionerConfig
 from captioning.rewards import END, References, RewardBatch, reference_words
-from common import rewards as rewards_module
 from common.decoder import DecoderConfig
 from common.metrics import CiderD, cider_d
 from common.rewards import RewardSettings
 from common.sampling import GREEDY
+from common.shortlist import Shortlist
 from common.tokenizer import Tokenizer
 
 WORDS = [" dog", " cat", " runs"]
@@ -129,8 +129,10 @@ def mean_length(probabilities, captioner):
 
 def test_the_objective_is_the_log_probability_times_the_advantage_over_the_others(monkeypatch):
     """Worked out sample by sample, with plain autograd."""
-    captioner, drawn, real = captioner_of(), [], rewards_module.decode
-    monkeypatch.setattr("common.rewards.decode", lambda *args: drawn.append(real(*args)) or drawn[-1])
+    captioner, drawn, real = captioner_of(), [], Shortlist.decode
+    monkeypatch.setattr(
+        Shortlist, "decode", lambda *args, **items: drawn.append(real(*args, **items)) or drawn[-1]
+    )
     batch = batch_of(captioner, [0, 2], samples=3, cross_entropy=0.0, seed=9)
     loss = captioner.loss(batch)
     objective, tokens, rewards = torch.zeros(()), 0, []

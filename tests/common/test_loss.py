@@ -145,6 +145,27 @@ def test_weights_of_targets(decoder):
     assert (result.nats, result.tokens) == (pytest.approx(sum(one.nats for one in alone)), 8)
 
 
+def test_among_some_tokens(decoder):
+    """As if the logits of all others were minus infinity, and with nothing spread over them."""
+    ids = torch.tensor([2, 3, 4, 5, 6])
+    result = sequence_loss(
+        decoder, decoder.start_empty(2), TOKENS, padding=PADDING, label_smoothing=0.2, among=ids
+    )
+    logits = decoder(TOKENS[:, :-1], decoder.start_empty(2))[0][..., ids].flatten(0, 1)
+    targets = (TOKENS[:, 1:] - 2).masked_fill(TOKENS[:, 1:] == PADDING, -100).flatten()
+    smoothed = functional.cross_entropy(logits, targets, label_smoothing=0.2)
+    assert_close(result.objective, smoothed)
+    wanted = list(decoder.parameters())
+    for found, expected in zip(
+        torch.autograd.grad(result.objective, wanted, allow_unused=True),
+        torch.autograd.grad(smoothed, wanted, allow_unused=True),
+        strict=True,
+    ):
+        assert (found is None) == (expected is None)
+        if found is not None:
+            assert_close(found, expected)
+
+
 def test_padding_changes_nothing(decoder):
     padded = functional.pad(TOKENS, (0, 4), value=PADDING)
     first = sequence_loss(decoder, decoder.start_empty(2), TOKENS, padding=PADDING)

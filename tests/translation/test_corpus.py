@@ -1,5 +1,6 @@
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -35,8 +36,7 @@ def corpus(*collections, model=SMALL, **changes):
         output=Path("out"),
         pairs=(FILES,),
         model=model,
-        tokens_per_batch=300,
-        **({"augmentation": 0.0} | changes),
+        **({"augmentation": 0.0, "tokens_per_batch": 300} | changes),
     )
     tokenizer = Tokenizer.train(
         "byte-pair",
@@ -84,6 +84,20 @@ def test_each_row_has_its_languages():
             assert made.languages[language] == ("digits" if is_digits else "words")
             assert target[0] == tags[0 if is_digits else 1]
             assert int((target == Tokenizer.EOS).sum()) == 1
+
+
+@pytest.mark.parametrize("seed", [None, 4])
+def test_a_batch_is_of_one_language(seed):
+    turned = [SentencePair(pair.target, pair.source, "words", "digits") for pair in NUMBERS]
+    made = corpus((NUMBERS + turned, 1.0), tokens_per_batch=120)
+    batches = made.batches(NUMBERS + turned, seed=seed)
+    assert pairs_in(made, batches).total() == 2 * len(NUMBERS)
+    tags = [set(batch.target[:, 0].tolist()) for batch in batches]
+    assert all(len(each) == 1 for each in tags)
+    lengths = [max(batch.source.size(1) + 1, batch.target.size(1)) for batch in batches]
+    assert (lengths == sorted(lengths, reverse=True)) is (seed is None)
+    # Nor come all of one language before all of the other.
+    assert sum(before != after for before, after in pairwise(tags)) > 2
 
 
 def test_a_share_is_drawn_anew_for_each_epoch():

@@ -12,6 +12,7 @@ from common.search import Beam
 from common.tokenizer import Tokenizer
 from translation.encoder import EncoderConfig
 from translation.model import Translator
+from translation.reading import read_translations
 from translation.records import TranslationBatch, TranslatorConfig
 
 SENTENCES = ["Ein Hund.", "Zwei Katzen schlafen auf dem alten Sofa.", "Ja!", "Der Hund läuft.", "Wo ist er?"]
@@ -110,6 +111,28 @@ def test_the_loss_of_a_batch_is_that_of_its_pairs_and_padding_adds_nothing(trans
     together = translator.loss(batch_of(translator, *pairs, extra=3))
     assert together.nats == pytest.approx(sum(loss.nats for loss in alone), rel=1e-5)
     assert together.tokens == sum(loss.tokens for loss in alone)
+
+
+def test_the_loss_is_among_the_tokens_of_a_language_on_record():
+    plain = translator_of()
+    recorder = Translator(replace(plain.config, vocabularies=True), plain.tokenizer).eval()
+    recorder.load_state_dict(plain.state_dict(), strict=False)
+    pairs = ("Ein Hund.", "Der Hund"), ("Ja", "Ein Hund")
+    nothing, whole = (each.loss(batch_of(each, *pairs)).nats for each in (recorder, plain))
+    assert nothing == pytest.approx(whole)
+    recorder.note_vocabulary("en", ["Ein Hund. Der Hund"])
+    recorder.vocabularies[:, 6:200] = False  # single bytes, of which these texts need none
+    some = recorder.loss(batch_of(recorder, *pairs)).nats
+    readings = read_translations(
+        recorder, [source for source, _ in pairs], [target for _, target in pairs], "en"
+    )
+    expected = -sum(float(each.log_probabilities.sum()) for each in readings)
+    assert some == pytest.approx(expected, rel=2e-3)  # what is only read may be encoded in 16 bits
+    assert some < 0.9 * whole
+    # Of two languages together, anything may be written.
+    mixed = batch_of(recorder, *pairs)
+    mixed.target[1, 0] = recorder.tokenizer.special("<de>")
+    assert recorder.loss(mixed).nats == pytest.approx(plain.loss(mixed).nats)
 
 
 def test_attention_looks_at_the_source_and_without_it_there_is_no_memory():
