@@ -14,11 +14,11 @@ from captioning.flags import add_model
 from captioning.folders import find_photographs
 from captioning.inputs import Photograph, given_photographs, listed_photographs, same_as_before
 from captioning.photographs import printable
-from common.bulk import BulkOutput, Item, merge, open_bulk_output, progress
+from common.bulk import BulkOutput, Item, add_files, merge, open_bulk_output, progress
 from common.cli import report
 from common.decoding import add_constraints, add_decoding, chosen_constraints, chosen_strategy
 from common.errors import InputError
-from common.output import add_output, part_of, texts_of
+from common.output import part_of, texts_of
 from common.page import check_path
 from common.threads import add_threads
 
@@ -60,19 +60,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="picture files, folders of them (with all below), patterns in quotes, or - for the bytes of one "
         "picture on standard input",
     )
-    parser.add_argument(
-        "--input", type=Path, metavar="FILE", help="caption the pictures whose paths are the lines of a file"
-    )
-    parser.add_argument(
-        "--field",
-        metavar="NAME",
-        help="the input is JSONL with the path in this field (without, image in a file named .jsonl)",
+    add_files(
+        parser,
+        what="caption the pictures whose paths are the lines of a file",
+        field="the input is JSONL with the path in this field (without, image in a file named .jsonl)",
     )
     add_model(parser)
-    add_output(parser)
-    parser.add_argument(
-        "--resume", action="store_true", help="go on where an interrupted run stopped writing --output"
-    )
     parser.add_argument(
         "--explain",
         type=Path,

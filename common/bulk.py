@@ -8,6 +8,7 @@
 Neither the input nor the output is ever held in memory.
 """
 
+import argparse
 import json
 import os
 import sys
@@ -21,9 +22,25 @@ from typing import Any, BinaryIO, TextIO, TypeVar
 
 from common.errors import InputError
 from common.files import decode_line, read_byte_lines
-from common.output import json_line, open_output, part_of
+from common.output import add_output, json_line, open_output, part_of
 
 T = TypeVar("T")
+
+
+def add_files(parser: argparse.ArgumentParser, *, what: str, field: str) -> None:
+    """Add ``--input``, ``--field``, ``--output``, ``--format`` and ``--resume``.
+
+    Args:
+        parser: Of the command.
+        what: The help of ``--input``.
+        field: The help of ``--field``.
+    """
+    parser.add_argument("--input", type=Path, metavar="FILE", help=what)
+    parser.add_argument("--field", metavar="NAME", help=field)
+    add_output(parser)
+    parser.add_argument(
+        "--resume", action="store_true", help="go on where an interrupted run stopped writing --output"
+    )
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.bulk import BulkOutput, Item, merge, open_bulk_output, progress, read_items
+from common.bulk import BulkOutput, Item, add_files, merge, open_bulk_output, progress, read_items
 from common.cli import report
 from common.decoding import add_constraints, add_decoding
 from common.errors import InputError
-from common.output import add_output, texts_of
+from common.output import texts_of
 from common.page import check_path
 from common.threads import add_threads
 from translation.flags import add_coverage, add_languages, chosen_decoding, items_of
@@ -33,17 +33,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "text", nargs="*", metavar="TEXT", help="texts of any length; without, standard input, line by line"
     )
     add_languages(parser)
-    parser.add_argument(
-        "--input", type=Path, metavar="FILE", help="translate the lines of a file, plain or gzip"
-    )
-    parser.add_argument(
-        "--field",
-        metavar="NAME",
-        help="the input is JSONL with the text in this field; its other fields stay in the output",
-    )
-    add_output(parser)
-    parser.add_argument(
-        "--resume", action="store_true", help="go on where an interrupted run stopped writing --output"
+    add_files(
+        parser,
+        what="translate the lines of a file, plain or gzip",
+        field="the input is JSONL with the text in this field; its other fields stay in the output",
     )
     parser.add_argument(
         "--explain",
