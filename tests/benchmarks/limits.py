@@ -85,8 +85,8 @@ def reading(decoder: Decoder) -> tuple[int, int, int]:
 
 
 def translating(translator: Translator, sources: int, targets: int, sentences: int, width: int) -> float:
-    """Operations of translating ``sources`` tokens into ``targets``, with ``width`` hypotheses each."""
-    item, place, token = reading(translator.decoder)
+    """Operations of translating ``sources`` tokens into ``targets``, English, ``width`` hypotheses each."""
+    item, place, token = reading(translator.shortlist("en").decoder)
     place += weights(translator.encoder)
     return 2.0 * (item * sentences + place * sources + token * targets * width)
 

@@ -9,8 +9,11 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from common.beam import Beam
+from common.contract import Step
+from common.decoder import DecoderState
 from common.metrics import Score
 from common.result import Result
 from common.sampling import GREEDY
@@ -86,9 +89,20 @@ def plain_translations(translator: Translator, sources: Sequence[str], beam: Bea
         with torch.enable_grad():  # while something could be learned, nothing is computed in 16 bits
             state, _ = translator.encode(torch.tensor([ids]), torch.tensor([len(ids)]))
         tag = tokenizer.special("<en>")
-        tokens = search(translator.decoder, state, tag, beam, tokenizer, most=2 * len(ids) + 20)
+        tokens = search(_among_english(translator), state, tag, beam, tokenizer, most=2 * len(ids) + 20)
         found.append(tokenizer.decode(tokens))
     return found
+
+
+def _among_english(translator: Translator) -> Step[DecoderState]:
+    """The decoder's step to which tokens of other languages are impossible."""
+    among = translator.vocabulary("en")
+
+    def step(tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        logits, state = translator.decoder(tokens, state)
+        return logits if among is None else logits.masked_fill(~among, -torch.inf), state
+
+    return step
 
 
 @dataclass
