@@ -2,9 +2,10 @@
 
 A second call continues or, with everything there, only verifies. ``python -m data
 sentences CAPTIONS --output FILE`` takes sentences in one language out of a file of
-captions, ``python -m data pivot DE EN EN FR --output DE FR`` joins pairs with
-one language in common. Standard output has the path of each file, ready to use; progress and
-figures go to standard error.
+captions, ``python -m data pivot DE EN EN FR --output DE FR`` joins pairs with one
+language in common, ``python -m data phrases FOLDER`` writes phrases of this project's
+own. Standard output has the path of each file, ready to use; progress and figures go
+to standard error.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from data.captions import read_named_captions
 from data.download import download, unpack
 from data.mirrors import MULTI30K_LANGUAGES, flickr8k, multi30k
 from data.parallel import read_pairs
+from data.phrases import LANGUAGES, phrases
 from data.pivot import pivot
 from data.sentences import count_words, read_photograph_ids, select_sentences
 
@@ -31,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _write_sentences(options)
         elif options.command == "pivot":
             _write_pairs(options)
+        elif options.command == "phrases":
+            _write_phrases(options)
         elif options.command == "multi30k":
             for file in multi30k(options.languages):
                 print(download(file, options.folder), flush=True)
@@ -81,6 +85,13 @@ def _write_pairs(options: argparse.Namespace) -> None:
     print(f"{len(pairs)} pairs of {len(first)} and {len(second)}", file=sys.stderr)
 
 
+def _write_phrases(options: argparse.Namespace) -> None:
+    made = phrases(options.each)
+    for language, texts in zip(LANGUAGES, zip(*made, strict=True), strict=True):
+        _write_lines(options.folder / f"phrases.{language}", texts)
+    print(f"{len(made)} phrases", file=sys.stderr)
+
+
 def _check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
     taken = [path.resolve() for path in inputs]
     for output in outputs:
@@ -119,6 +130,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     summary = "take the sentences of 4 to 40 words out of a file of captions, to translate them back"
     _add_sentences(commands.add_parser("sentences", help=summary, description=summary))
+    summary = "write phrases of letters and of every day, in four languages"
+    letters = commands.add_parser("phrases", help=summary, description=summary)
+    letters.add_argument("folder", type=Path, metavar="FOLDER", help="where phrases.en, .de, .fr and .cs go")
+    letters.add_argument(
+        "--each", type=_count, metavar="N", default=10, help="how often each phrase with names (default: 10)"
+    )
     summary = (
         "join two collections with one language in common: German-English, English-French gives German-French"
     )
