@@ -50,7 +50,8 @@ class TranslationNetwork(Model):
         super().__init__()
         self.config, self.tokenizer = config, tokenizer
         self.languages = sorted({direction.split("-")[0] for direction in config.directions})
-        self.words = frozenset(config.words.split())
+        # Before there were vocabularies, only long words were put on record.
+        self.words = frozenset(config.words.split() if config.vocabularies else ())
         self.decoder = Decoder(config.decoder)
         self.encoder = SentenceEncoder(config.encoder)
         self.language = nn.Linear(4 * config.encoder.hidden_size, len(self.languages))

@@ -20,7 +20,7 @@ class TranslatorConfig:
         maximum_length: Most tokens of a source or a translation.
         characters: Those it has been trained on; others are carried over as they are.
         words: Those that it has seen often, in lower case, with spaces between: capitalised, they are no
-            unknown names.
+            unknown names. All are known to a model that has none on record, or no vocabularies.
         vocabularies: Whether it is on record which tokens it writes in which language.
     """
 
