@@ -52,7 +52,8 @@ class Corpus:
         random = Random(f"{self.recipe.training.seed}/{number}")
         drawn: list[SentencePair] = []
         for each in self.collections:
-            drawn += random.sample(each.pairs, max(1, round(each.files.share * len(each.pairs))))
+            times, rest = divmod(max(1, round(each.files.share * len(each.pairs))), len(each.pairs))
+            drawn += [*list(each.pairs) * times, *random.sample(each.pairs, rest)]
         chosen = [random.random() < self.recipe.augmentation for _ in drawn]
         pairs = [augment(pair, random) if each else pair for pair, each in zip(drawn, chosen, strict=True)]
         batches = self.batches(pairs, seed=random.getrandbits(32), cuts=random)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from common.decoder import DecoderConfig
@@ -25,7 +26,7 @@ class PairFiles:
         target_language: Such as ``"en"``.
         target: The translations, line by line.
         both_ways: Whether to learn the other direction from it too.
-        share: Share of it to draw for each epoch, anew each time.
+        share: Share of it to draw for each epoch, anew each time; with 2 all of it comes twice.
         name: What to call it in the figures of validation.
     """
 
@@ -42,8 +43,8 @@ class PairFiles:
             # A direction is written "de-en".
             if not re.fullmatch(r"[A-Za-z0-9_]+", getattr(self, name)):
                 raise ValueError(f"{name} must be letters, digits and _, got {getattr(self, name)!r}")
-        if not 0 < self.share <= 1:
-            raise ValueError(f"share must be above 0 and at most 1, got {self.share}")
+        if not 0 < self.share < inf:
+            raise ValueError(f"share must be a finite number above 0, got {self.share}")
 
     def read(self) -> list[SentencePair]:
         """All pairs, in both directions if so set. Raises InputError as the readers do."""

@@ -107,6 +107,8 @@ def test_a_share_is_drawn_anew_for_each_epoch():
     drawn = {pair for pair, count in first.items() if count == 2}
     assert len(drawn) == 15
     assert drawn != {pair for pair, count in second.items() if count == 2}
+    made = corpus((NUMBERS, 2.25))
+    assert Counter(pairs_in(made, made.epoch(0)).values()) == {2: 45, 3: 15}
 
 
 def test_what_a_change_makes_too_long_is_left_out_for_once():

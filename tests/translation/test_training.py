@@ -1,3 +1,4 @@
+import math
 import re
 from dataclasses import replace
 
@@ -165,8 +166,11 @@ PAIR = {"source": "a", "source_language": "de", "target_language": "en"}
         ({"pairs": []}, r"pairs must have at least one entry"),
         ({"augmentation": 1.5}, r"augmentation must be from 0 to 1, got 1\.5"),
         ({"word_cuts": -0.1}, r"word_cuts must be from 0 to 1, got -0\.1"),
-        ({"pairs": [PAIR | {"share": 0.0}]}, r"pairs\[0\]: share must be above 0 and at most 1, got 0\.0"),
-        ({"pairs": [PAIR | {"share": 1.5}]}, r"pairs\[0\]: share must be above 0 and at most 1, got 1\.5"),
+        ({"pairs": [PAIR | {"share": 0.0}]}, r"pairs\[0\]: share must be a finite number above 0, got 0\.0"),
+        (
+            {"pairs": [PAIR | {"share": math.inf}]},
+            r"pairs\[0\]: share must be a finite number above 0, got inf",
+        ),
         (
             {"pairs": [PAIR | {"source_language": "pt-BR"}]},
             r"pairs\[0\]: source_language must be letters, dig",
