@@ -148,12 +148,13 @@ def test_alone():
 
 
 RECIPE = """
-tokens_per_batch = 260
+tokens_per_batch = 130
 [[pairs]]
 source = "numbers.digits"
 target = "numbers.words"
 source_language = "digits"
 target_language = "words"
+both_ways = false
 [model]
 vocabulary_size = 280
 embedding_size = 8
