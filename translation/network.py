@@ -109,19 +109,19 @@ class TranslationNetwork(Model):
             seen = seen_tokens(texts, self.tokenizer).to(self.vocabularies.device)
             seen[self.tokenizer.special(f"<{language}>")] = True
             self.vocabularies[languages_of(self.tokenizer).index(language)] |= seen
+            self._shortlists.clear()
 
     def shortlist(self, target: str, also: Collection[int] = ()) -> Shortlist:
         """What to decode with: the tokens of a language, and those that are wanted ``also``."""
         among = self.vocabulary(target)
-        if among is None:
-            return Shortlist(self.decoder, None)
-        if also:
+        if among is not None and also:
             among = among.clone()
             among[[*also]] = True
             return Shortlist(self.decoder, among.nonzero().squeeze(1))
         found = self._shortlists.get(target)
         if found is None or found.decoder.bias.device != self.device:
-            found = self._shortlists[target] = Shortlist(self.decoder, among.nonzero().squeeze(1))
+            ids = None if among is None else among.nonzero().squeeze(1)
+            found = self._shortlists[target] = Shortlist(self.decoder, ids)
         return found
 
     def loss(self, batch: TranslationBatch | RewardBatch, label_smoothing: float = 0.0) -> Loss:
