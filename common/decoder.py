@@ -115,8 +115,8 @@ class FastStep(Protocol):
     def __call__(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """The step: see :meth:`Decoder.forward`."""
 
-    def narrowed(self, decoder: "Decoder", ids: Tensor) -> Self:
-        """That of ``decoder``, which was narrowed to ``ids``."""
+    def narrowed(self, decoder: "Decoder") -> Self:
+        """That of ``decoder``, which is the same but for its tokens."""
 
 
 class Decoder(nn.Module):
@@ -131,7 +131,7 @@ class Decoder(nn.Module):
 
     Attributes:
         fast: Computes nearly what :meth:`forward` does, only faster, for decoding on a processor; of
-            the weights at the time when it was made (:class:`common.quantized.QuantizedDecoder`).
+            the weights at the time when it was made (:class:`common.fast_step.FastDecoder`).
     """
 
     fast: FastStep | None = None
@@ -168,7 +168,7 @@ class Decoder(nn.Module):
         part.bridge, part.bottleneck, part.dropout = self.bridge, self.bottleneck, self.dropout
         part.embedding = nn.Embedding.from_pretrained(self.embedding.weight.detach()[ids])  # type: ignore[no-untyped-call]
         part.bias = nn.Parameter(self.bias.detach()[ids])
-        part.fast = self.fast and self.fast.narrowed(part, ids)
+        part.fast = self.fast and self.fast.narrowed(part)
         part.training = self.training
         return part
 

@@ -16,7 +16,7 @@ from common.config import build
 from common.decoder import Decoder, DecoderConfig
 from common.device import choose_device
 from common.errors import InputError
-from common.quantized import QuantizedDecoder, is_fast
+from common.fast_step import FastDecoder, quickest
 from common.tokenizer import Tokenizer
 
 FORMAT = 1
@@ -120,8 +120,8 @@ def load_model(
         model = make(config, tokenizer)
     load_weights(directory, model)
     chosen = choose_device(device)
-    if chosen.type == "cpu" and is_fast():
-        model.decoder.fast = QuantizedDecoder(model.decoder)
+    linear = quickest() if chosen.type == "cpu" else None
+    model.decoder.fast = linear and FastDecoder(model.decoder, linear)
     return model.eval().to(chosen)
 
 

@@ -13,11 +13,42 @@ Hidden = tuple[Tensor, ...]
 """What a layer carries from one position to the next, each (1, batch, hidden_size): (h, c) or (h,)."""
 
 
+def advance(cell: Cell, new: Tensor, old: Tensor, hidden: Hidden) -> Hidden:
+    """The state after a position; its first part is what the layer puts out.
+
+    Args:
+        cell: Whose equations.
+        new: What comes in, times its weights, with its bias, (batch, gates x hidden_size) in PyTorch's order
+            of gates. It is written over.
+        old: The same of what the layer has put out before.
+        hidden: The state before.
+    """
+    before = hidden[0][0]
+    if cell == "rnn":
+        return (new.add_(old).tanh_().unsqueeze(0),)
+    if cell == "gru":
+        reset, update, candidate = new.chunk(3, 1)
+        resets, updates, candidates = old.chunk(3, 1)
+        update = (update + updates).sigmoid_()
+        candidate = (candidate + (reset + resets).sigmoid_() * candidates).tanh_()
+        return (torch.lerp(candidate, before.to(candidate.dtype), update).unsqueeze(0),)
+    entry, forget, candidate, output = new.add_(old).chunk(4, 1)
+    memory = forget.sigmoid() * hidden[1][0] + entry.sigmoid() * _tanh(candidate)
+    return (output.sigmoid() * _tanh(memory)).unsqueeze(0), memory.unsqueeze(0)
+
+
+def _tanh(values: Tensor) -> Tensor:
+    """By way of the sigmoid, which PyTorch computes several times as fast on a processor."""
+    return (2 * values).sigmoid_().mul_(2).sub_(1)
+
+
 class Recurrence(nn.Module):
     """A single layer of LSTM, GRU or simple (Elman) cells, read from left to right.
 
     PyTorch's own layers do the work; this class only gives the three the same
-    shape of state, so that nothing else has to know which cell is inside.
+    shape of state, so that nothing else has to know which cell is inside. A single
+    position, as in decoding, is read without them on a processor: there they arrange
+    their weights anew at every call, which takes longer than the products.
 
     While training, ``recurrent_dropout`` is the share of the weights from one position's
     output to the next that a call does without, the same at all positions (DropConnect on the
@@ -48,6 +79,9 @@ class Recurrence(nn.Module):
         if hidden is not None:
             # The fast kernels want one type throughout, and under autocast inputs arrive in it.
             hidden = tuple(part.to(inputs.dtype).contiguous() for part in hidden)
+            if inputs.size(1) == 1 and inputs.device.type == "cpu" and not self.training:
+                after = self._one(inputs[:, 0], hidden)
+                return after[0].transpose(0, 1), after
         state = hidden if hidden is None or self.states == 2 else hidden[0]
         if self.training and self.recurrent_dropout:
             weights = functional.dropout(self.layer.get_parameter("weight_hh_l0"), self.recurrent_dropout)
@@ -55,6 +89,18 @@ class Recurrence(nn.Module):
         else:
             outputs, after = self.layer(inputs, state)
         return outputs, after if self.states == 2 else (after,)
+
+    def _one(self, inputs: Tensor, hidden: Hidden) -> Hidden:
+        """The state after one position's ``inputs`` (batch, input_size)."""
+        new, old = (
+            functional.linear(
+                vectors,
+                self.layer.get_parameter(f"weight_{part}_l0"),
+                self.layer.get_parameter(f"bias_{part}_l0"),
+            )
+            for part, vectors in (("ih", inputs), ("hh", hidden[0][0]))
+        )
+        return advance(self.cell, new, old, hidden)
 
 
 class SequenceDropout(nn.Module):

@@ -12,8 +12,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from common.constraints import Constraints, Start
 from common.decoder import Decoder, DecoderState
+from common.fast_step import FastDecoder, quickest
 from common.loss import Loss, sequence_loss
-from common.quantized import QuantizedDecoder, is_fast
 from common.sampling import Sampling
 from common.search import Hypothesis
 from common.shortlist import Shortlist
@@ -171,10 +171,10 @@ def _draw(writer: Writer, task: Task, tags: Tensor, settings: RewardSettings) ->
 
 
 def _quick(writer: Writer, among: Tensor | None) -> Shortlist:
-    """What to draw with: of the weights as they are now, in 8-bit arithmetic where that is faster."""
+    """What to draw with: of the weights as they are now, with products of fewer bits where that is faster."""
     if among is None:
         among = torch.arange(writer.decoder.config.vocabulary_size, device=writer.device)
     shortlist = Shortlist(writer.decoder, among)
-    if writer.device.type == "cpu" and is_fast():
-        shortlist.decoder.fast = QuantizedDecoder(shortlist.decoder)
+    linear = quickest() if writer.device.type == "cpu" else None
+    shortlist.decoder.fast = linear and FastDecoder(shortlist.decoder, linear)
     return shortlist

@@ -21,6 +21,18 @@ def test_chunks_are_the_whole(cell, lengths):
 
 
 @pytest.mark.parametrize("cell", CELLS)
+def test_a_position_alone_is_read_as_pytorch_reads_it(cell):
+    layer, inputs = Recurrence(cell, 3, 4).eval(), torch.randn(2, 6, 3)
+    whole, after = layer.layer(inputs)
+    hidden, outputs = tuple(torch.zeros(1, 2, 4) for _ in range(layer.states)), []
+    for position in inputs.split(1, 1):
+        output, hidden = layer(position, hidden)
+        outputs.append(output)
+    assert_close(torch.cat(outputs, 1), whole)
+    assert_close(hidden, after if cell == "lstm" else (after,))
+
+
+@pytest.mark.parametrize("cell", CELLS)
 def test_zeros_are_the_default_state_and_shapes_are_as_promised(cell):
     layer, inputs = Recurrence(cell, 3, 4), torch.randn(2, 6, 3)
     outputs, hidden = layer(inputs, (torch.zeros(1, 2, 4),) * layer.states)

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from common.decoder import Decoder, DecoderConfig
-from common.quantized import QuantizedDecoder
+from common.fast_step import FastDecoder
+from common.quantized import QuantizedLinear
 from common.reading import read_given
 from common.rules import Rules
 from common.sampling import GREEDY, Sampling
@@ -28,7 +29,7 @@ def decoder(request):
     decoder = Decoder(DecoderConfig(40, 16, 32, 2, summary_size=6, memory_size=6, heads=2)).eval()
     torch.nn.init.normal_(decoder.bias)
     if request.param == "quantized":
-        decoder.fast = QuantizedDecoder(decoder)
+        decoder.fast = FastDecoder(decoder, QuantizedLinear.of)
     return decoder
 
 

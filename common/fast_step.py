@@ -1,0 +1,110 @@
+"""The decoder's step for decoding on a processor, with products of fewer bits, as this processor has them."""
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from torch import Tensor
+
+from common import half, quantized
+from common.attention import Attention, Memory
+from common.decoder import Decoder, DecoderState
+from common.half import HalfLinear
+from common.quantized import QuantizedLinear
+from common.recurrence import Cell, Hidden, Recurrence, advance
+
+
+class Linear(Protocol):
+    """A linear layer that is only multiplied with."""
+
+    def __call__(self, vectors: Tensor) -> Tensor:
+        """The outputs (rows, outputs) of vectors (rows, inputs)."""
+
+
+MakeLinear = Callable[[Tensor, Tensor | None], Linear]
+"""From float weights (outputs, inputs) and a bias (outputs,)."""
+
+
+def quickest() -> MakeLinear | None:
+    """What is faster on this processor than products of 32-bit numbers, if anything is."""
+    if quantized.is_fast():
+        return QuantizedLinear.of
+    return HalfLinear.of if half.is_there() else None
+
+
+@dataclass(frozen=True)
+class _Recurrence:
+    """A recurrent layer's weights for what comes in, and for what it has put out before."""
+
+    inputs: Linear
+    hidden: Linear
+    cell: Cell
+
+    @classmethod
+    def of(cls, layer: Recurrence, make: MakeLinear) -> "_Recurrence":
+        inputs, hidden = (
+            make(layer.layer.get_parameter(f"weight_{part}_l0"), layer.layer.get_parameter(f"bias_{part}_l0"))
+            for part in ("ih", "hh")
+        )
+        return cls(inputs, hidden, layer.cell)
+
+    def __call__(self, vectors: Tensor, hidden: Hidden) -> Hidden:
+        """The state after ``vectors`` (rows, inputs); its first part is what the layer puts out."""
+        return advance(self.cell, self.inputs(vectors), self.hidden(hidden[0][0]), hidden)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Attention, and its two projections at each step."""
+
+    attention: Attention
+    query: Linear
+    output: Linear
+
+    @classmethod
+    def of(cls, attention: Attention, make: MakeLinear) -> "_Look":
+        query, output = attention.query, attention.output
+        return cls(attention, make(query.weight, query.bias), make(output.weight, output.bias))
+
+    def __call__(self, vectors: Tensor, memory: Memory) -> Tensor:
+        """What ``vectors`` (rows, size) find in the memory, of the same shape."""
+        context, _ = self.attention.look(self.query(vectors).unsqueeze(1), memory)
+        return self.output(context.squeeze(1))
+
+
+class FastDecoder:
+    """A decoder's step, near enough to what the decoder itself computes.
+
+    It has its own copy of the weights, of the time when it was made.
+    """
+
+    def __init__(self, decoder: Decoder, make: MakeLinear) -> None:
+        self.decoder, self.make = decoder, make
+        layers = [layer for layer in decoder.layers if isinstance(layer, Recurrence)]
+        self.layers = [_Recurrence.of(layer, make) for layer in layers]
+        self.bottleneck = make(decoder.bottleneck.weight, decoder.bottleneck.bias)
+        self.output = make(decoder.embedding.weight, decoder.bias)
+        self.look = _Look.of(decoder.attention, make) if decoder.attention else None
+
+    def narrowed(self, decoder: Decoder) -> Self:
+        """That of ``decoder``, which is the same but for its tokens."""
+        part = copy(self)
+        part.decoder, part.output = decoder, self.make(decoder.embedding.weight, decoder.bias)
+        return part
+
+    def __call__(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """The step; more than one token at a time, such as a prompt, is the decoder's own matter."""
+        if tokens.size(1) != 1:
+            return self.decoder.forward(tokens, state)
+        vectors, hidden = self.decoder.embedding(tokens[:, 0]), list[Hidden]()
+        for index, (layer, norm) in enumerate(zip(self.layers, self.decoder.norms, strict=True)):
+            after = layer(vectors, state.hidden[index])
+            hidden.append(after)
+            outputs = after[0][0]
+            vectors = outputs if index == 0 else vectors + outputs
+            if index == 0 and self.look is not None and state.memory is not None:
+                vectors = vectors + self.look(outputs, state.memory)
+            vectors = norm(vectors)
+        logits = self.output(self.bottleneck(vectors))
+        return logits.unsqueeze(1), DecoderState(tuple(hidden), state.memory)
