@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Literal
 
 from translation.placeholders import PLACEHOLDERS
@@ -74,7 +74,8 @@ def prepare(
     that the model has seen neither so nor in lower case; neighbours of these as one. From
     the tenth on they stay. In the rest, curly quotes and apostrophes become straight,
     unusual spaces, hyphens and ellipses ordinary, characters without width go, and where all is in
-    capitals, or each word begins with one as in a heading, words are written as usual.
+    capitals, or each word begins with one as in a heading, or known words are stressed by capitals,
+    words are written as usual.
 
     Args:
         sentence: Without line ends, as ``split_text`` gives it.
@@ -91,9 +92,9 @@ def prepare(
         end = span.end
     text = re.sub(" {2,}", " ", "".join([*parts, _plain(sentence[end:])])).strip()
     if upper or _is_heading(text):
-        text = _WORD.sub(lambda word: usual(word[0].lower()), text)
-        first = next((place for place, character in enumerate(text) if character.isalpha()), 0)
-        text = text[:first] + text[first : first + 1].upper() + text[first + 1 :]
+        text = _begun(_in_usual_case(text, usual))
+    elif (calm := _without_stress(text, knows, usual)) != text:
+        text = _begun(calm) if _begun(text) == text else calm
     return Prepared(text, tuple(sentence[span.start : span.end] for span in spans), upper)
 
 
@@ -216,6 +217,30 @@ def _is_heading(text: str) -> bool:
         and len(large) * 3 >= len(others) * 2
         and not any(word[0].islower() and len(word) > 4 for word in others)
     )
+
+
+def _in_usual_case(text: str, usual: Callable[[str], str]) -> str:
+    return _WORD.sub(lambda word: usual(word[0].lower()), text)
+
+
+def _without_stress(text: str, knows: Callable[[str], bool], usual: Callable[[str], str]) -> str:
+    """Known words that are stressed by capitals, as in "das ist NICHT wahr", as they are usually written.
+
+    At least five letters in a row of such words: acronyms are mostly shorter.
+    """
+    parts = []
+    for loud, words in groupby(text.split(" "), str.isupper):
+        part = " ".join(words)
+        if loud and sum(map(str.isalpha, part)) >= 5 and all(map(knows, _WORD.findall(part.lower()))):
+            part = _in_usual_case(part, usual)
+        parts.append(part)
+    return " ".join(parts)
+
+
+def _begun(text: str) -> str:
+    """The text with a capital for its first letter."""
+    first = next((place for place, character in enumerate(text) if character.isalpha()), 0)
+    return text[:first] + text[first : first + 1].upper() + text[first + 1 :]
 
 
 def _plain(text: str) -> str:

@@ -112,6 +112,22 @@ def test_headings_are_written_as_usual(sentence, text):
     assert (prepared.text, prepared.upper) == (text, False)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "text"),
+    [
+        ("I met THE USER here", "I met the user here"),
+        ("USE THE way, Tom SAID TO ME", "Use the way, Tom SAID TO ME"),  # "me" is not known
+        ('"NEVER", he said', '"NEVER", he said'),
+        ("I met Tom, HERE AND NOW!", "I met Tom, here and now!"),
+        ("How to boil NATO and FC", "How to boil NATO and FC"),  # too short for what is stressed
+        ("the BEST WAY", "the best way"),
+    ],
+)
+def test_known_words_stressed_by_capitals_are_written_as_usual(sentence, text):
+    prepared = of(sentence)
+    assert (prepared.text, prepared.upper) == (text, False)
+
+
 def test_what_is_carried_keeps_its_small_letters():
     assert (
         of("SEE https://example.com/a NOW").finish("siehe ① für straße")
