@@ -106,7 +106,7 @@ def _pieces(network: TranslationNetwork, text: str, language: str, item: int) ->
         return len(ids), ids
 
     def usual(word: str) -> str:
-        return min(word, word.capitalize(), word.upper(), key=rarity)
+        return min(word, word.capitalize(), key=rarity)
 
     @cache  # what fits is read twice
     def read(sentence: str) -> Prepared:
