@@ -5,20 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.errors import InputError
+from data.records import SentencePair
 from translation.languages import languages_of
 from translation.model import Translator
-from translation.seen import seen_characters, seen_words
+from translation.seen import seen_characters, seen_names, seen_words
 
 BUILT_IN = "built-in"
 
 
-def start_from(name: str, directions: Collection[str], texts: Collection[str], dropout: float) -> Translator:
+def start_from(name: str, pairs: Collection[SentencePair], dropout: float) -> Translator:
     """Load a translator with its tokenizer, shape and languages; what the pairs bring is added to its own.
 
     Args:
         name: ``"built-in"``, or a model directory.
-        directions: Such as ``"de-en"``; of languages that the model knows.
-        texts: Of the pairs, each once.
+        pairs: To learn from, of languages that the model knows.
         dropout: For the training to come.
 
     Raises:
@@ -26,14 +26,17 @@ def start_from(name: str, directions: Collection[str], texts: Collection[str], d
     """
     known = Translator.load(None if name == BUILT_IN else Path(name), device="cpu")
     languages = languages_of(known.tokenizer)
-    for language in sorted({language for direction in directions for language in direction.split("-")}):
+    for language in sorted({each for pair in pairs for each in (pair.source_language, pair.target_language)}):
         if language not in languages:
             raise InputError(
                 f"start_from {name}: the model does not know {language}, it knows {', '.join(languages)}; "
                 f"name the languages as it does, or train from scratch"
             )
+    directions = {f"{pair.source_language}-{pair.target_language}" for pair in pairs}
+    texts = {text for pair in pairs for text in (pair.source, pair.target)}
     characters = {*known.config.characters, *seen_characters(texts)}
     words = {*known.config.words.split(), *seen_words(texts).split()}
+    names = {*known.config.names.split(), *seen_names(pairs).split()}
     config = replace(
         known.config,
         encoder=replace(known.config.encoder, dropout=dropout),
@@ -42,6 +45,7 @@ def start_from(name: str, directions: Collection[str], texts: Collection[str], d
         # A model that has none on record takes all for known.
         characters=known.config.characters and "".join(sorted(characters)),
         words=known.config.words and " ".join(sorted(words)),
+        names=" ".join(sorted(names)),
     )
     translator = Translator(config, known.tokenizer)
     weights = known.state_dict()

@@ -59,6 +59,7 @@ class TranslationNetwork(Model):
         self.register_buffer(
             "vocabularies", torch.zeros(shape, dtype=torch.bool) if config.vocabularies else None
         )
+        self.names = frozenset(config.names.split())
         self._shortlists = dict[str, Shortlist]()
 
     @classmethod

@@ -3,10 +3,11 @@
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import groupby, pairwise
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
+from translation.capitals import LETTER, begun, in_usual_case, is_heading, is_shouted, without_stress
 from translation.placeholders import PLACEHOLDERS
 from translation.verbatim import EMOJI, LITERAL, NUMBER
 
@@ -64,14 +65,29 @@ class Prepared:
         return _PLACEHOLDER.sub(item_or_nothing, translation).lstrip()
 
 
-def prepare(
-    sentence: str, knows: Callable[[str], bool], usual: Callable[[str], str], characters: frozenset[str]
-) -> Prepared:
+@dataclass(frozen=True)
+class Knowledge:
+    """What a model has learned from.
+
+    Attributes:
+        knows: Whether it has seen a word.
+        is_name: Whether a word, as it is written, is a name that translations keep.
+        usual: Gives a word in lower case the capital that it mostly has within a sentence, if any.
+        characters: Those that it has been trained on.
+    """
+
+    knows: Callable[[str], bool]
+    is_name: Callable[[str], bool]
+    usual: Callable[[str], str]
+    characters: frozenset[str]
+
+
+def prepare(sentence: str, model: Knowledge) -> Prepared:
     """Carry over what the model cannot know, and write the rest as the model has learned it.
 
     Carried are addresses, paths and code; numbers of two digits or more, dates and amounts; emoji;
-    words and symbols with characters that are unknown; and, past the first word, capitalised words
-    that the model has seen neither so nor in lower case; neighbours of these as one. From
+    words and symbols with characters that are unknown; names; and, past the first word, capitalised
+    words that the model has seen neither so nor in lower case; neighbours of these as one. From
     the tenth on they stay. In the rest, curly quotes and apostrophes become straight,
     unusual spaces, hyphens and ellipses ordinary, characters without width go, and where all is in
     capitals, or each word begins with one as in a heading, or known words are stressed by capitals,
@@ -79,36 +95,36 @@ def prepare(
 
     Args:
         sentence: Without line ends, as ``split_text`` gives it.
-        knows: Whether the model has seen a word.
-        usual: Gives a word in lower case the capital that it mostly has within a sentence, if any.
-        characters: Those that the model was trained on.
+        model: What it knows.
     """
     sentence = unicodedata.normalize("NFC", sentence.translate(_WITHOUT_WIDTH))
-    upper = _is_shouted(_FIXED.sub(" ", sentence))
-    spans = _carried_spans(sentence, (lambda word: True) if upper else knows, characters)[: len(PLACEHOLDERS)]
+    upper = is_shouted(_FIXED.sub(" ", sentence))
+    spans = _carried_spans(sentence, replace(model, knows=_anything) if upper else model)[: len(PLACEHOLDERS)]
     parts, end = [], 0
     for span, placeholder in zip(spans, PLACEHOLDERS, strict=False):
         parts += [_plain(sentence[end : span.start]), placeholder]
         end = span.end
     text = re.sub(" {2,}", " ", "".join([*parts, _plain(sentence[end:])])).strip()
-    if upper or _is_heading(text):
-        text = _begun(_in_usual_case(text, usual))
-    elif (calm := _without_stress(text, knows, usual)) != text:
-        text = _begun(calm) if _begun(text) == text else calm
+    if upper or is_heading(text):
+        text = begun(in_usual_case(text, model.usual))
+    elif (calm := without_stress(text, model.knows, model.usual)) != text:
+        text = begun(calm) if begun(text) == text else calm
     return Prepared(text, tuple(sentence[span.start : span.end] for span in spans), upper)
+
+
+def _anything(word: str) -> bool:
+    return True
 
 
 _PLACEHOLDER = re.compile(rf"(\s?)([{PLACEHOLDERS}])")
 # What may end a sentence after its last word: punctuation and any white space.
 _FINAL = ".!?…\"'»”“’)]" + "".join(filter(str.isspace, map(chr, range(0x3001))))
 _FIXED = re.compile(rf"{LITERAL}|{NUMBER}|{EMOJI}|[{PLACEHOLDERS}]+")
-_LETTER = rf"[^\W_{PLACEHOLDERS}]"
-_WORD = re.compile(rf"{_LETTER}+")
 # Which emoji and some scripts need.
 _JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 _TOKEN = re.compile(
     rf"(?P<fixed>{LITERAL}|{NUMBER}|[{PLACEHOLDERS}]+)|(?P<symbol>{EMOJI})|"
-    rf"(?P<word>{_LETTER}(?:{_LETTER}|[{_JOINERS}\u0300-\u036f])*)|(?P<mark>[^\s])"
+    rf"(?P<word>{LETTER}(?:{LETTER}|[{_JOINERS}\u0300-\u036f])*)|(?P<mark>[^\s])"
 )
 # Soft hyphens, byte-order marks and marks of direction.
 _WITHOUT_WIDTH = dict.fromkeys(
@@ -147,11 +163,11 @@ class _Span:
     kind: _Kind
 
 
-def _carried_spans(sentence: str, knows: Callable[[str], bool], characters: frozenset[str]) -> list[_Span]:
+def _carried_spans(sentence: str, model: Knowledge) -> list[_Span]:
     spans: list[_Span] = []
     is_first = True
     for token in _TOKEN.finditer(sentence):
-        kind = _kind(token, is_first, knows, characters)
+        kind = _kind(token, is_first, model)
         is_first = is_first and token.lastgroup in ("symbol", "mark")
         if kind is None:
             continue
@@ -162,12 +178,10 @@ def _carried_spans(sentence: str, knows: Callable[[str], bool], characters: froz
     return [span for span in spans if span.kind != "first"]
 
 
-def _kind(
-    token: re.Match[str], is_first: bool, knows: Callable[[str], bool], characters: frozenset[str]
-) -> _Kind | None:
+def _kind(token: re.Match[str], is_first: bool, model: Knowledge) -> _Kind | None:
     """Why a token is carried over; None if it is not."""
     text = token[0]
-    is_unknown = any(character not in characters and ord(character) not in _PLAIN for character in text)
+    is_unknown = any(character not in model.characters and ord(character) not in _PLAIN for character in text)
     match token.lastgroup:
         case "fixed":
             return None if len(text) == 1 and text.isdecimal() else "fixed"
@@ -175,11 +189,11 @@ def _kind(
             return "symbol"
         case "mark":
             return "symbol" if is_unknown else None
-    if is_unknown:
+    if is_unknown or model.is_name(text):
         return "name"
     if _is_code(text):
         return "fixed"
-    if len(text) > 1 and text[0].isupper() and not knows(text) and not knows(text.lower()):
+    if len(text) > 1 and text[0].isupper() and not model.knows(text) and not model.knows(text.lower()):
         return "first" if is_first else "name"
     return None
 
@@ -200,47 +214,6 @@ def _is_code(word: str) -> bool:
         return True
     letters = word.lstrip("0123456789")
     return any(map(str.isdecimal, word)) and letters != "" and not (letters.isalpha() and letters.islower())
-
-
-def _is_shouted(text: str) -> bool:
-    """Whether two words or five letters, and all there are, are in capitals."""
-    words = [word for word in text.split() if any(map(str.isalpha, word))]
-    return text.isupper() and (len(words) > 1 or sum(map(str.isalpha, text)) >= 5)
-
-
-def _is_heading(text: str) -> bool:
-    """Whether past the first of at least four words most, and all but short ones, begin with a capital."""
-    others = _WORD.findall(text)[1:]
-    large = [word for word in others if word[0].isupper()]
-    return (
-        len(others) >= 3
-        and len(large) * 3 >= len(others) * 2
-        and not any(word[0].islower() and len(word) > 4 for word in others)
-    )
-
-
-def _in_usual_case(text: str, usual: Callable[[str], str]) -> str:
-    return _WORD.sub(lambda word: usual(word[0].lower()), text)
-
-
-def _without_stress(text: str, knows: Callable[[str], bool], usual: Callable[[str], str]) -> str:
-    """Known words that are stressed by capitals, as in "das ist NICHT wahr", as they are usually written.
-
-    At least five letters in a row of such words: acronyms are mostly shorter.
-    """
-    parts = []
-    for loud, words in groupby(text.split(" "), str.isupper):
-        part = " ".join(words)
-        if loud and sum(map(str.isalpha, part)) >= 5 and all(map(knows, _WORD.findall(part.lower()))):
-            part = _in_usual_case(part, usual)
-        parts.append(part)
-    return " ".join(parts)
-
-
-def _begun(text: str) -> str:
-    """The text with a capital for its first letter."""
-    first = next((place for place, character in enumerate(text) if character.isalpha()), 0)
-    return text[:first] + text[first : first + 1].upper() + text[first + 1 :]
 
 
 def _plain(text: str) -> str:

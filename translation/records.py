@@ -21,6 +21,7 @@ class TranslatorConfig:
         characters: Those it has been trained on; others are carried over as they are.
         words: Those that it has seen often, in lower case, with spaces between: capitalised, they are no
             unknown names. All are known to a model that has none on record, or no vocabularies.
+        names: Those that translations keep and that it has seen too seldom to learn, with spaces between.
         vocabularies: Whether it is on record which tokens it writes in which language.
     """
 
@@ -30,6 +31,7 @@ class TranslatorConfig:
     maximum_length: int = 256
     characters: str = ""
     words: str = ""
+    names: str = ""
     vocabularies: bool = False
 
 

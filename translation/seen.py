@@ -2,17 +2,21 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import torch
 from torch import Tensor
 
 from common.tokenizer import Tokenizer
 from common.tokenizer_kinds import BYTES
+from data.records import SentencePair
 from translation.placeholders import PLACEHOLDERS
 
 OFTEN = 3
 """As often as this a word must have come."""
+
+MANY = 100
+"""Seen so often, a name is learned like any word."""
 
 PART = 3
 """Letters that each of the two words has at least which a German one is put together from."""
@@ -33,6 +37,40 @@ def seen_words(texts: Collection[str]) -> str:
     """In lower case, with spaces between: the words that come often enough."""
     counts = Counter(word for text in texts for word in _WORD.findall(text.lower()))
     return " ".join(sorted(word for word, count in counts.items() if count >= OFTEN))
+
+
+def seen_names(pairs: Iterable[SentencePair]) -> str:
+    """With spaces between, as they are written: capitalised words that most translations keep.
+
+    In each pair of languages where they come, as "April" is kept in German, but in French is "avril". Of
+    those that come more often a model learns itself what becomes of them, and rarer ones are unknown to it.
+    """
+    count, kept, small = Counter[str](), Counter[str](), Counter[str]()
+    lost = Counter[tuple[str, str]]()  # kept seldom, above 0
+    for languages, first, second in set(map(_either_way, pairs)):
+        one, other = set(_WORD.findall(first)), set(_WORD.findall(second))
+        small.update(word for word in one | other if word.islower())
+        for word in (word for word in one | other if len(word) > 1 and word[0].isupper()):
+            stays = word in one and word in other
+            count[word] += 1
+            kept[word] += stays
+            lost[languages, word] += -1 if stays else 1
+    translated = {word for (_, word), times in lost.items() if times > 0}
+    return " ".join(
+        sorted(
+            word
+            for word, times in count.items()
+            if OFTEN <= times < MANY
+            and 2 * kept[word] > times > small[word.lower()]
+            and word not in translated
+        )
+    )
+
+
+def _either_way(pair: SentencePair) -> tuple[str, str, str]:
+    """Languages and texts, the same for a pair that is learned the other way too."""
+    sides = sorted([(pair.source_language, pair.source), (pair.target_language, pair.target)])
+    return "-".join(language for language, _ in sides), sides[0][1], sides[1][1]
 
 
 def seen_tokens(texts: Collection[str], tokenizer: Tokenizer) -> Tensor:

@@ -15,7 +15,7 @@ from translation.detection import detect
 from translation.languages import AUTO
 from translation.network import TranslationNetwork
 from translation.placeholders import PLACEHOLDERS
-from translation.preparation import Prepared, prepare
+from translation.preparation import Knowledge, Prepared, prepare
 from translation.seen import is_seen
 from translation.sentences import cut_sentence, split_text
 
@@ -108,9 +108,11 @@ def _pieces(network: TranslationNetwork, text: str, language: str, item: int) ->
     def usual(word: str) -> str:
         return min(word, word.capitalize(), key=rarity)
 
+    model = Knowledge(knows, network.names.__contains__, usual, characters)
+
     @cache  # what fits is read twice
     def read(sentence: str) -> Prepared:
-        return prepare(sentence, knows, usual, characters)
+        return prepare(sentence, model)
 
     def fits(sentence: str) -> bool:
         text, carried = read(sentence).text, read(sentence).carried

@@ -18,7 +18,7 @@ from translation.model import Translator
 from translation.recipe import TranslatorRecipe
 from translation.records import TranslationBatch
 from translation.scores import bleu
-from translation.seen import seen_characters, seen_words
+from translation.seen import seen_characters, seen_names, seen_words
 from translation.splitting import Collection, read_collections
 
 
@@ -61,11 +61,17 @@ def _translator(recipe: TranslatorRecipe, pairs: Sequence[SentencePair]) -> Tran
     directions = sorted({_direction(pair) for pair in pairs})
     texts = {text for pair in pairs for text in (pair.source, pair.target)}
     if recipe.start_from:
-        translator = start_from(recipe.start_from, directions, texts, recipe.model.dropout)
+        translator = start_from(recipe.start_from, pairs, recipe.model.dropout)
     else:
         tokenizer = _train_tokenizer(pairs, recipe)
         config = recipe.model.translator(len(tokenizer), tuple(directions))
-        seen = replace(config, characters=seen_characters(texts), words=seen_words(texts), vocabularies=True)
+        seen = replace(
+            config,
+            characters=seen_characters(texts),
+            words=seen_words(texts),
+            names=seen_names(pairs),
+            vocabularies=True,
+        )
         translator = Translator(seen, tokenizer)
     for language in {pair.target_language for pair in pairs}:
         translator.note_vocabulary(

@@ -5,25 +5,28 @@ import torch
 
 from common.errors import InputError
 from common.training import TrainingConfig
+from data.records import SentencePair
 from data.synthetic import numbers
 from translation.fine_tuning import start_from
 from translation.model import Translator
 from translation.recipe import PairFiles, TranslatorRecipe
 from translation.training import train_translator
 
+DOG = SentencePair("ein hund", "a dog", "de", "en")
+
 
 @pytest.fixture
 def one_way(tiny_translator, tmp_path):
     """The directory of a translator that knows "de" and "en", but only from the first to the second."""
     known = Translator.load(tiny_translator, device="cpu")
-    config = replace(known.config, directions=("de-en",), characters="abc", words="zebra")
+    config = replace(known.config, directions=("de-en",), characters="abc", words="zebra", names="Ab")
     Translator(config, known.tokenizer).save(tmp_path / "one-way")
     return tmp_path / "one-way"
 
 
 def test_weights_vocabulary_and_shape_are_kept_and_dropout_is_as_told(tiny_translator):
     known = Translator.load(tiny_translator, device="cpu")
-    found = start_from(str(tiny_translator), ["de-en"], "xyz", 0.125)
+    found = start_from(str(tiny_translator), [DOG], 0.125)
     for name, tensor in known.state_dict().items():
         assert torch.equal(tensor, found.state_dict()[name]), name
     assert found.tokenizer.encode("a dog runs") == known.tokenizer.encode("a dog runs")
@@ -35,10 +38,11 @@ def test_weights_vocabulary_and_shape_are_kept_and_dropout_is_as_told(tiny_trans
 
 def test_a_direction_of_known_languages_is_added(one_way):
     known = Translator.load(one_way, device="cpu")
-    found = start_from(str(one_way), ["en-de"], ["xy", "zc xxxyyyzzz Xxxyyyzzz xxxyyyzzz"], 0.0)
+    found = start_from(str(one_way), [SentencePair("xy Qz", "zc xyz Xyz xyz Qz", "en", "de")], 0.0)
     assert found.config.directions == ("de-en", "en-de")
-    assert found.config.characters == " Xabcxyz"
-    assert found.config.words == "xxxyyyzzz zebra"
+    assert found.config.characters == " QXabcxyz"
+    assert found.config.words == "xyz zebra"
+    assert found.config.names == "Ab Qz"
     assert found.languages == ["de", "en"]
     # What told German still tells German; English is new.
     assert torch.equal(found.language.weight[0], known.language.weight[0])
@@ -51,7 +55,7 @@ def test_what_is_written_is_added_to_what_is_on_record(tiny_translator, tmp_path
     recorder = Translator(replace(known.config, vocabularies=True), known.tokenizer)
     recorder.note_vocabulary("de", ["ein hund"])
     recorder.save(tmp_path / "recorder")
-    found = start_from(str(tmp_path / "recorder"), ["de-en"], ["a dog"], 0.0)
+    found = start_from(str(tmp_path / "recorder"), [DOG], 0.0)
     assert found.vocabulary("en") is None
     before = found.vocabulary("de").clone()
     assert torch.equal(before, recorder.vocabulary("de"))
@@ -65,12 +69,12 @@ def test_a_language_it_does_not_know(tiny_translator):
     with pytest.raises(
         InputError, match=r"^start_from .*: the model does not know fr, it knows de, en; name"
     ):
-        start_from(str(tiny_translator), ["de-en", "de-fr"], "", 0.0)
+        start_from(str(tiny_translator), [DOG, SentencePair("ein hund", "un chien", "de", "fr")], 0.0)
 
 
 def test_no_such_model(tmp_path):
     with pytest.raises(InputError, match="nowhere: no such model directory"):
-        start_from(str(tmp_path / "nowhere"), ["de-en"], "", 0.0)
+        start_from(str(tmp_path / "nowhere"), [DOG], 0.0)
 
 
 def test_training_goes_on_from_the_model(one_way, tmp_path, kill, assert_same_run):

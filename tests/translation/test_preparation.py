@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from translation.placeholders import PLACEHOLDERS
-from translation.preparation import Prepared, prepare
+from translation.preparation import Knowledge, Prepared, prepare
 
 WORDS = frozenset(
     """
@@ -22,7 +22,7 @@ def usual(word):
 
 
 def of(sentence):
-    return prepare(sentence, WORDS.__contains__, usual, CHARACTERS)
+    return prepare(sentence, Knowledge(WORDS.__contains__, {"Peter", "Mai"}.__contains__, usual, CHARACTERS))
 
 
 # What is between braces is carried over.
@@ -36,7 +36,7 @@ def of(sentence):
         "Use {snake_case}, {call_me()}, {CamelCase}, {iPhone}, {B2B}-model, {x86}, {MP3}, {4K} and {`a  b`}.",
         "The {COVID-19} and {UTF-8} model, {v1.2.3}.",
         "I paid {$20}, {20 €}, {5%}, {50 %} and {1,000.50}; on {12.05.2026} at {10:30}, {3/4} of it.",
-        "Die {1.000,50} und {10 000}, {-12°C}, {2–3}, {10-15}, am {12. 5. 2026} und {13}. Mai.",
+        "Die {1.000,50} und {10 000}, {-12°C}, {2–3}, {10-15}, am {12. 5. 2026} und {13}. {Mai}.",
         "Call {+49 (0)30 123456}, {06 12 34 56 78}, {(555) 123-4567} or {+420 777 123 456} now.",
         "This is the 1st, the {20}th, the {1960}s; {10}km, 5kg and/or 2 men and {12} women, no. 5.",
         "I love you {❤️👍🏽} and {👩‍👩‍👧 🇩🇪} and it {🏴󠁧󠁢󠁥󠁮󠁧󠁿}.",
@@ -44,6 +44,7 @@ def of(sentence):
         "I met {Agnieszka Kowalczyk-Brzęk} in {Szczebrzeszyn} with Tom and Mary, O'{Brien}'s man.",
         "{Agnieszka Kowalczyk} came.",
         "Perambulating is it.",
+        "{Peter} and Mary met {Peter Kowalczyk}; {Peter}'s egg is for {Mai}.",
         "How to Boil the Best Egg with NATO",
         "I said {Привет мир}, {漢字} and {Łódź}, {e̋a}.",
         "the {**}best{**} way {†} it",

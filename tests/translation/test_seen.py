@@ -1,8 +1,11 @@
 from dataclasses import replace
 
+import pytest
+
 from common.sampling import GREEDY
+from data.records import SentencePair
 from translation.model import Translator
-from translation.seen import is_seen, seen_characters, seen_words
+from translation.seen import is_seen, seen_characters, seen_names, seen_words
 
 TEXTS = [
     "Die Baustelle ist neu, die BAUSTELLE!",
@@ -15,6 +18,33 @@ def test_words_are_seen_if_they_come_often_in_whatever_case():
     assert seen_words(TEXTS) == "baustelle die"
     assert seen_words([*TEXTS, "Kowalczyks Freund Kowalczyk"]) == "baustelle die kowalczyk"
     assert seen_words([]) == ""
+
+
+def test_names_are_what_translations_keep():
+    pairs = [
+        ("Peter ist hier.", "Peter is here."),
+        ("Da ist Peter, in Wien.", "There is Peter, in Vienna."),
+        ("Anna und Peter", "Anne and Pete"),  # Anna and Anne are never kept, Peter is, mostly
+        ("Wien, Graz", "Vienna, Graz"),
+        ("In Graz", "In Graz"),
+        ("Nach Graz?", "To Graz?"),
+        ("Nach Linz?", "To Linz?"),  # too rare
+        ("Hier ist er.", "Here he is."),
+        ("Sie mag Hier, hier und hier.", "She likes Hier, here and here."),  # mostly no name
+        ("Er mag C.", "He likes C."),
+        ("iPod", "iPod"),
+    ]
+    both_ways = [SentencePair(*pair, "de", "en") for pair in pairs]
+    both_ways += [SentencePair(*reversed(pair), "en", "de") for pair in pairs]
+    assert seen_names(both_ways) == "Graz Peter"
+    french = [SentencePair("Graz", "Grats", "de", "fr")]
+    assert seen_names([*both_ways, *french]) == "Peter"  # kept by most, but not in French
+    assert seen_names([]) == ""
+
+
+@pytest.mark.parametrize(("times", "names"), [(99, "Tom"), (100, "")])
+def test_names_that_come_often_are_learned(times, names):
+    assert seen_names([SentencePair(f"Tom {n}", f"Tom, {n}", "de", "en") for n in range(times)]) == names
 
 
 def test_rare_characters_are_not_seen():
