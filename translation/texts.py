@@ -12,6 +12,7 @@ from common.result import Result
 from translation.careful import Sentence, readable, translate_prepared
 from translation.decoding import Decoding
 from translation.detection import detect
+from translation.given_names import GIVEN_NAMES
 from translation.languages import AUTO
 from translation.network import TranslationNetwork
 from translation.placeholders import PLACEHOLDERS
@@ -108,7 +109,10 @@ def _pieces(network: TranslationNetwork, text: str, language: str, item: int) ->
     def usual(word: str) -> str:
         return min(word, word.capitalize(), key=rarity)
 
-    model = Knowledge(knows, network.names.__contains__, usual, characters)
+    def is_name(word: str) -> bool:
+        return word in network.names or (word in GIVEN_NAMES and not knows(word))
+
+    model = Knowledge(knows, is_name, usual, characters)
 
     @cache  # what fits is read twice
     def read(sentence: str) -> Prepared:

@@ -83,3 +83,16 @@ def test_a_seen_word_is_translated_and_an_unknown_name_carried_over(learned):
     ).eval()
     taught.load_state_dict(learned.state_dict())
     assert "Qwertz" not in taught.translate("Lom mir Qwertz.", "xa", "yb", GREEDY).text
+
+
+def test_a_first_word_is_a_name_if_it_is_on_record_or_a_usual_one(learned):
+    """Others have their capital from the beginning of the sentence."""
+    recorded = Translator(replace(learned.config, names="Quibble"), learned.tokenizer).eval()
+    recorded.load_state_dict(learned.state_dict())
+    for name, is_kept in (("Quibble", True), ("Sven", True), ("Qwertz", False)):
+        assert (name in recorded.translate(f"{name} mir lom.", "xa", "yb", GREEDY).text) == is_kept, name
+    known = Translator(
+        replace(learned.config, words=f"{learned.config.words} sven"), learned.tokenizer
+    ).eval()
+    known.load_state_dict(learned.state_dict())
+    assert "Sven" not in known.translate("Sven mir lom.", "xa", "yb", GREEDY).text
