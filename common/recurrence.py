@@ -1,5 +1,6 @@
 """One recurrent layer, whichever cell it is made of."""
 
+from functools import cache
 from typing import Literal, get_args
 
 import torch
@@ -42,6 +43,13 @@ def _tanh(values: Tensor) -> Tensor:
     return (2 * values).sigmoid_().mul_(2).sub_(1)
 
 
+@cache
+def _has_short_kernels() -> bool:
+    """Whether recurrent layers can be computed in 16 bits on this processor: oneDNN's cannot on all."""
+    with_onednn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return not with_onednn or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 class Recurrence(nn.Module):
     """A single layer of LSTM, GRU or simple (Elman) cells, read from left to right.
 
@@ -76,10 +84,15 @@ class Recurrence(nn.Module):
         Returns:
             The outputs (batch, length, hidden_size) and the state after the last position.
         """
+        device = inputs.device.type
+        if device == "cpu" and torch.is_autocast_enabled(device) and not _has_short_kernels():
+            hidden = None if hidden is None else tuple(part.float() for part in hidden)
+            with torch.autocast(device, enabled=False):
+                return self(inputs.float(), hidden)  # type: ignore[no-any-return]
         if hidden is not None:
             # The fast kernels want one type throughout, and under autocast inputs arrive in it.
             hidden = tuple(part.to(inputs.dtype).contiguous() for part in hidden)
-            if inputs.size(1) == 1 and inputs.device.type == "cpu" and not self.training:
+            if inputs.size(1) == 1 and device == "cpu" and not self.training:
                 after = self._one(inputs[:, 0], hidden)
                 return after[0].transpose(0, 1), after
         state = hidden if hidden is None or self.states == 2 else hidden[0]

@@ -63,6 +63,23 @@ def test_state_of_another_precision_is_taken(cell):
     assert_close(outputs, expected, atol=0.02, rtol=0.02)
 
 
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("has_kernels", [True, False])
+def test_sixteen_bits_are_asked_for_on_any_processor(cell, has_kernels, monkeypatch):
+    """Where there are no kernels for them, 32 are computed with."""
+    if not has_kernels:
+        monkeypatch.setattr("common.recurrence._has_short_kernels", lambda: False)
+    layer, inputs = Recurrence(cell, 3, 4), torch.randn(2, 6, 3)
+    expected, after = layer(inputs)
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs, _ = layer(inputs.bfloat16())
+        again, _ = layer(inputs[:, :1].bfloat16(), tuple(part.bfloat16() for part in after))
+    assert_close(outputs.float(), expected, atol=0.02, rtol=0.02)
+    assert_close(again.float(), layer(inputs[:, :1], after)[0], atol=0.02, rtol=0.02)
+    outputs.float().sum().backward()
+    assert layer.layer.get_parameter("weight_hh_l0").grad.any()
+
+
 def test_dropout_drops_the_same_features_at_every_position():
     vectors = torch.rand(5, 7, 64) + 0.5
     dropped = SequenceDropout(0.4).train()(vectors)
