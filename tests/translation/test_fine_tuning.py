@@ -38,10 +38,11 @@ def test_weights_vocabulary_and_shape_are_kept_and_dropout_is_as_told(tiny_trans
 
 def test_a_direction_of_known_languages_is_added(one_way):
     known = Translator.load(one_way, device="cpu")
-    found = start_from(str(one_way), [SentencePair("xy Qz", "zc xyz Xyz xyz Qz", "en", "de")], 0.0)
+    pairs = [SentencePair(f"xy{end} Qz", f"zc xyz Xyz xyz{end} Qz", "en", "de") for end in ("", ".", "..")]
+    found = start_from(str(one_way), pairs, 0.0)
     assert found.config.directions == ("de-en", "en-de")
-    assert found.config.characters == " QXabcxyz"
-    assert found.config.words == "xyz zebra"
+    assert found.config.characters == " .QXabcxyz"
+    assert found.config.words == "qz xy xyz zc zebra"
     assert found.config.names == "Ab Qz"
     assert found.languages == ["de", "en"]
     # What told German still tells German; English is new.
