@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, Self
 
 from torch import Tensor
@@ -76,7 +77,7 @@ class _Look:
 class FastDecoder:
     """A decoder's step, near enough to what the decoder itself computes.
 
-    It has its own copy of the weights, of the time when it was made.
+    It has its own copy of the weights, of the time when it was made (of the output layer, of its first step).
     """
 
     def __init__(self, decoder: Decoder, make: MakeLinear) -> None:
@@ -84,13 +85,18 @@ class FastDecoder:
         layers = [layer for layer in decoder.layers if isinstance(layer, Recurrence)]
         self.layers = [_Recurrence.of(layer, make) for layer in layers]
         self.bottleneck = make(decoder.bottleneck.weight, decoder.bottleneck.bias)
-        self.output = make(decoder.embedding.weight, decoder.bias)
         self.look = _Look.of(decoder.attention, make) if decoder.attention else None
+
+    @cached_property
+    def output(self) -> Linear:
+        """The output layer: half of the work of making this, and a translator needs only narrower ones."""
+        return self.make(self.decoder.embedding.weight, self.decoder.bias)
 
     def narrowed(self, decoder: Decoder) -> Self:
         """That of ``decoder``, which is the same but for its tokens."""
         part = copy(self)
-        part.decoder, part.output = decoder, self.make(decoder.embedding.weight, decoder.bias)
+        part.decoder = decoder
+        part.__dict__.pop("output", None)
         return part
 
     def __call__(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from common.quantized import scales
+
 
 def is_there() -> bool:
     """Whether this processor can run these kernels, and this PyTorch has been built with them."""
@@ -39,7 +41,7 @@ class HalfLinear:
     def of(cls, weight: Tensor, bias: Tensor | None) -> "HalfLinear":
         """From float weights (outputs, inputs)."""
         weight = weight.detach().float()
-        scale = weight.abs().amax(1).clamp(min=1e-12) / 127
+        scale = scales(weight)
         bias = torch.zeros_like(scale) if bias is None else bias.detach().float()
         return cls(torch.ops.quantized.linear_prepack_fp16(weight / scale.unsqueeze(1), None), scale, bias)
 

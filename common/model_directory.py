@@ -17,6 +17,7 @@ from common.decoder import Decoder, DecoderConfig
 from common.device import choose_device
 from common.errors import InputError
 from common.fast_step import FastDecoder, quickest
+from common.quantized import scales
 from common.tokenizer import Tokenizer
 
 FORMAT = 1
@@ -205,7 +206,7 @@ def _packed(name: str, tensor: Tensor, storage: Storage) -> dict[str, Tensor]:
         return {name: tensor.to(torch.bfloat16).contiguous()}
     if tensor.ndim < 2:
         return {name: tensor.float().contiguous()}
-    scale = tensor.float().flatten(1).abs().amax(1).clamp(min=1e-12) / 127
+    scale = scales(tensor.float())
     whole = (tensor.float() / scale.view(-1, *[1] * (tensor.ndim - 1))).round().to(torch.int8)
     return {name: whole.contiguous(), name + _SCALE: scale}
 

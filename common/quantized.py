@@ -24,6 +24,11 @@ def is_fast() -> bool:
     return has.get("avx512_vnni", False)
 
 
+def scales(weight: Tensor) -> Tensor:
+    """What whole numbers up to 127 are to be multiplied with, (outputs,), for weights (outputs, ...)."""
+    return weight.flatten(1).abs().amax(1).clamp(min=1e-12) / 127
+
+
 @dataclass(frozen=True)
 class QuantizedLinear:
     """A linear layer with whole numbers for weights.
@@ -42,7 +47,7 @@ class QuantizedLinear:
     def of(cls, weight: Tensor, bias: Tensor | None) -> "QuantizedLinear":
         """From float weights (outputs, inputs)."""
         weight = weight.detach().float()
-        scale = weight.abs().amax(1).clamp(min=1e-12) / 127
+        scale = scales(weight)
         whole = (weight / scale.unsqueeze(1)).round().to(torch.int8)
         bias = torch.zeros_like(scale) if bias is None else bias.detach().float()
         return cls(whole.t(), scale, bias)
