@@ -1,6 +1,8 @@
 """The processes that train one model together, started by ``torchrun``."""
 
 import atexit
+import gc
+import importlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,9 +35,12 @@ class Workers:
             on_gpu = torch.cuda.is_available()
             if on_gpu:
                 torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+            # Distributed training imports it anyhow; what it finds as the group then is a default of its
+            # functions for good, and the group's threads would never end.
+            importlib.import_module("torch.distributed.nn.functional")
             # The first process validates while the others wait for it.
             distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=timedelta(hours=6))
-            atexit.register(distributed.destroy_process_group)
+            atexit.register(_leave)
         return cls(distributed.get_rank(), distributed.get_world_size())
 
     @property
@@ -71,3 +76,9 @@ class Workers:
         yield
         if self.count > 1 and self.is_first:
             distributed.barrier()
+
+
+def _leave() -> None:
+    """End the group's threads: one that lets go of a tensor while Python ends aborts the process."""
+    gc.collect()  # What has trained may be in a cycle, and holds the group.
+    distributed.destroy_process_group()

@@ -1,11 +1,13 @@
 """Processes that train together, as real processes: `torchrun` runs this very file, or the command line."""
 
+import atexit
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,9 +58,20 @@ def learn(batches):
     }
 
 
+def name_threads(path):
+    """Write which threads there are, as Linux shows them."""
+    with path.open("w") as file:
+        for task in Path("/proc/self/task").glob("*"):
+            with suppress(FileNotFoundError):  # It may end meanwhile.
+                file.write((task / "comm").read_text())
+
+
 def work(folder):
-    """What each of two processes does; it leaves a file of what it has found."""
+    """What each of two processes does; it leaves files of what it has found."""
+    # The last registered is the first to be called.
+    atexit.register(lambda: name_threads(folder / f"threads-at-the-end-of-{workers.rank}"))
     workers = prepare(SETTINGS)
+    name_threads(folder / f"threads-of-{workers.rank}")
     with workers.first_goes_first():
         if workers.is_first:
             time.sleep(0.3)
@@ -109,11 +122,16 @@ def two(environment, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(two, tmp_path_factory):
+def folder_of_two(two, tmp_path_factory):
     folder = tmp_path_factory.mktemp("work")
     done = two(__file__, "work", folder)
     assert done.returncode == 0, done.stderr
-    return [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in (0, 1)]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(folder_of_two):
+    return [json.loads((folder_of_two / f"rank-{rank}.json").read_text()) for rank in (0, 1)]
 
 
 def test_the_first_goes_first_speaks_and_decides(found):
@@ -135,6 +153,14 @@ def test_two_learn_what_one_learns_from_twice_the_batch(found):
             ), name
         assert each["learned"]["step"] == 2 * expected["step"]  # each batch counts
     assert found[0]["learned"] == found[1]["learned"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows the threads of a process as files")
+def test_no_thread_of_the_group_outlives_it(found, folder_of_two):
+    """One that let go of a tensor while Python ended would abort a process that has done its work."""
+    for rank in (0, 1):
+        assert "gloo" in (folder_of_two / f"threads-of-{rank}").read_text()
+        assert "gloo" not in (folder_of_two / f"threads-at-the-end-of-{rank}").read_text()
 
 
 def test_alone():
