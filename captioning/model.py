@@ -111,7 +111,7 @@ class Captioner(Model):
 
     def save(self, directory: Path, storage: Storage = "float32") -> None:
         """Write a model directory; see :func:`common.model_directory.save_model`."""
-        save_model(directory, KIND, as_values(self.config), self, self.tokenizer, storage)
+        save_model(directory, KIND, as_values(self.config), self.state_dict(), self.tokenizer, storage)
 
     def start(self, features: Tensor) -> DecoderState:
         """The decoder's first state from the early features (images, height, width, channels)."""

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -56,7 +56,7 @@ def save_model(
     directory: Path,
     kind: str,
     config: dict[str, Any],
-    model: nn.Module,
+    weights: Mapping[str, Tensor],
     tokenizer: Tokenizer,
     storage: Storage,
 ) -> None:
@@ -68,7 +68,7 @@ def save_model(
         directory: Where to; its parents are made.
         kind: ``"captioner"``, ``"translator"`` or ``"language-model"``.
         config: The shape of the model, fit for JSON.
-        model: Whose weights to write.
+        weights: All of the model's, by their names.
         tokenizer: Its vocabulary.
         storage: Bytes a weight: 4, 2, or 1 with a scale for each row of a matrix or
             filter of a convolution; vectors are kept in 32 bits then.
@@ -86,7 +86,7 @@ def save_model(
     text = json.dumps({"format": FORMAT, "kind": kind, **config}, indent=2, ensure_ascii=False)
     (temporary / "config.json").write_text(text + "\n", encoding="utf-8")
     tensors: dict[str, Tensor] = {}
-    for name, tensor in model.state_dict().items():
+    for name, tensor in weights.items():
         tensors |= _packed(name, tensor.detach().cpu(), storage)
     save_file(tensors, temporary / "model.safetensors")
     (temporary / "model.safetensors").chmod(0o644)  # the library makes it readable to its owner alone
@@ -132,6 +132,18 @@ def read_config(directory: Path, kind: str) -> dict[str, Any]:
     Raises:
         InputError: It is missing, damaged, of another kind or of a newer format.
     """
+    found, config = read_kind(directory)
+    if found != kind:
+        raise InputError(f"{directory}: holds a {found}, but a {kind} is needed; give another --model")
+    return config
+
+
+def read_kind(directory: Path) -> tuple[str, dict[str, Any]]:
+    """The kind of the model in a model directory, and its settings.
+
+    Raises:
+        InputError: It is missing, damaged or of a newer format.
+    """
     path = directory / "config.json"
     if not directory.is_dir():
         raise InputError(f"{directory}: no such model directory; see `inwords models` for the built-in ones")
@@ -142,13 +154,11 @@ def read_config(directory: Path, kind: str) -> dict[str, Any]:
         raise InputError(f"{directory}: not a model directory (it has no config.json)") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: damaged; copy the model again or train it anew") from error
-    if found != kind:
-        raise InputError(f"{directory}: holds a {found}, but a {kind} is needed; give another --model")
     if version > FORMAT:
         raise InputError(
             f"{directory}: has format {version}, newer than this program's {FORMAT}; update inwords"
         )
-    return config
+    return found, config
 
 
 def load_weights(directory: Path, model: nn.Module) -> None:
@@ -157,6 +167,23 @@ def load_weights(directory: Path, model: nn.Module) -> None:
     Raises:
         InputError: The file is missing, damaged, or of a model of another shape.
     """
+    weights = read_weights(directory)
+    found = {name: tensor.shape for name, tensor in weights.items()}
+    wanted = {name: place.shape for name, place in model.state_dict().items()}
+    if differing := sorted(set(found.items()) ^ set(wanted.items())):
+        raise InputError(
+            f"{directory / 'model.safetensors'}: does not fit its config.json: "
+            f"{_differing(differing[0][0], found, wanted)}; copy the model again or train it anew"
+        )
+    model.load_state_dict(weights, assign=True)
+
+
+def read_weights(directory: Path) -> dict[str, Tensor]:
+    """The weights in a model directory, as 32-bit numbers, by their names.
+
+    Raises:
+        InputError: The file is missing or damaged.
+    """
     path = directory / "model.safetensors"
     try:
         tensors = load_file(path)
@@ -164,15 +191,11 @@ def load_weights(directory: Path, model: nn.Module) -> None:
         raise InputError(f"{path}: missing; copy the model again or train it anew") from error
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: damaged ({error}); copy the model again or train it anew") from error
-    found = {name: tensor.shape for name, tensor in tensors.items() if not name.endswith(_SCALE)}
-    wanted = {name: place.shape for name, place in model.state_dict().items()}
-    if differing := sorted(set(found.items()) ^ set(wanted.items())):
-        raise InputError(
-            f"{path}: does not fit its config.json: {_differing(differing[0][0], found, wanted)}; "
-            f"copy the model again or train it anew"
-        )
-    whole = {name: _unpacked(tensors[name], tensors.get(name + _SCALE)) for name in found}
-    model.load_state_dict(whole, assign=True)
+    return {
+        name: _unpacked(tensor, tensors.get(name + _SCALE))
+        for name, tensor in tensors.items()
+        if not name.endswith(_SCALE)
+    }
 
 
 def _differing(name: str, found: dict[str, torch.Size], wanted: dict[str, torch.Size]) -> str:

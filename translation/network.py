@@ -73,7 +73,7 @@ class TranslationNetwork(Model):
 
     def save(self, directory: Path, storage: Storage = "float32") -> None:
         """Write a model directory; see :func:`common.model_directory.save_model`."""
-        save_model(directory, KIND, as_values(self.config), self, self.tokenizer, storage)
+        save_model(directory, KIND, as_values(self.config), self.state_dict(), self.tokenizer, storage)
 
     def encode(self, source: Tensor, lengths: Tensor) -> tuple[DecoderState, Tensor]:
         """Read sources (batch, length) of which ``lengths`` (batch,) is real.

@@ -1,6 +1,6 @@
 """The commands of text generation, and those of the suite as a whole."""
 
-from common import models_command
+from common import average_command, models_command
 from common.cli import Application, Command
 from common.generation import evaluate_command, generate_command, train_command
 from common.generation.flags import BUILT_IN
@@ -19,6 +19,12 @@ APPLICATION = Application(
             "train a language model on a text",
             train_command.configure,
             train_command.run,
+        ),
+        Command(
+            ("average",),
+            "average models that were trained apart from the same one",
+            average_command.configure,
+            average_command.run,
         ),
         Command(
             ("models",),

@@ -60,7 +60,7 @@ class LanguageModel(Model):
 
     def save(self, directory: Path, storage: Storage = "float32") -> None:
         """Write a model directory; see :func:`common.model_directory.save_model`."""
-        save_model(directory, KIND, as_values(self.config), self, self.tokenizer, storage)
+        save_model(directory, KIND, as_values(self.config), self.state_dict(), self.tokenizer, storage)
 
     def loss(self, batch: TextBatch, label_smoothing: float = 0.0) -> Loss:
         """The loss of a batch, with the state at the end of the one before if it goes on from there.

@@ -74,7 +74,8 @@ def test_filters_of_zeros_and_counters_survive_int8(tmp_path, model):
     with torch.no_grad():
         network[0].weight[1] = 0
     network[1].num_batches_tracked += 7
-    model_directory.save_model(tmp_path / "model", "network", {}, network, model.tokenizer, "int8")
+    weights = network.state_dict()
+    model_directory.save_model(tmp_path / "model", "network", {}, weights, model.tokenizer, "int8")
     again = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
     model_directory.load_weights(tmp_path / "model", again)
     assert torch.equal(again[0].weight[1], torch.zeros(3, 3, 3))
