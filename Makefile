@@ -37,7 +37,7 @@ test: $(SET_UP) ## ruff, mypy and all tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
 
 peers: $(PEERS)/joeynmt/trained $(PEERS)/opennmt/trained ## JoeyNMT and OpenNMT-py, trained, for the benchmarks
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, BinaryIO, TextIO, TypeVar
+from typing import Any, BinaryIO, Literal, TextIO, TypeVar
 
 from common.errors import InputError
 from common.files import decode_line, read_byte_lines
@@ -52,12 +52,14 @@ class Item:
         text: What is to be worked on, or what could be read of it if that is not possible.
         fields: The record that holds the text; None for plain text.
         error: Why this line cannot be used, without saying which it is; the work goes on.
+        ending: How the line ends in the input.
     """
 
     number: int
     text: str
     fields: dict[str, Any] | None = None
     error: InputError | None = None
+    ending: Literal["\n", "\r\n"] = "\n"
 
 
 def read_items(path: Path | None, field: str | None = None) -> Iterator[Item]:
@@ -71,6 +73,7 @@ def read_items(path: Path | None, field: str | None = None) -> Iterator[Item]:
             its gzip data are damaged.
     """
     for number, line in enumerate(read_byte_lines(path), start=1):
+        ending: Literal["\n", "\r\n"] = "\r\n" if line.endswith(b"\r\n") else "\n"
         line = line.removesuffix(b"\n").removesuffix(b"\r")
         text, fields, problem = line.decode(errors="replace"), None, None
         try:
@@ -80,7 +83,7 @@ def read_items(path: Path | None, field: str | None = None) -> Iterator[Item]:
                 text = _text(fields, field)
         except InputError as error:
             problem = error
-        yield Item(number, text, fields, problem)
+        yield Item(number, text, fields, problem, ending)
 
 
 def _fields(line: str) -> dict[str, Any]:
@@ -148,13 +151,13 @@ class BulkOutput:
             )
         yield from iterator
 
-    def write(self, lines: Sequence[str]) -> None:
+    def write(self, lines: Sequence[str], ending: str = "\n") -> None:
         """Write the lines of the next item, so that not even the end of the process can lose them."""
         if len(lines) != self.lines_per_item or any("\n" in line for line in lines):
             raise ValueError(
                 f"an item must have {self.lines_per_item} lines without line feeds, got {lines!r}"
             )
-        self.file.write("".join(f"{line}\n" for line in lines))
+        self.file.write("".join(f"{line}{ending}" for line in lines))
         self.file.flush()
 
 

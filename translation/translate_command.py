@@ -104,7 +104,7 @@ def _translate(options: argparse.Namespace, translator: Translator, how: Decodin
         elif options.text and options.count == 1 and not isinstance(result, InputError):
             output.file.write(f"{result.text}\n")  # a text keeps its lines
         else:
-            output.write(texts_of(result, options.count))
+            output.write(texts_of(result, options.count), item.ending)
     if languages:
         found = ", ".join(f"{language} {count:,}" for language, count in languages.most_common())
         report(

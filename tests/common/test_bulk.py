@@ -93,8 +93,8 @@ def test_records_come_with_all_their_fields(tmp_path, name):
     lines = [json.dumps(records[0]), "", json.dumps(records[1], ensure_ascii=False)]
     items = list(read_items(stored(tmp_path / name, "\r\n".join(lines).encode()), "text"))
     assert items == [
-        Item(1, "Käse\u2028\n 😀", records[0]),
-        Item(2, ""),
+        Item(1, "Käse\u2028\n 😀", records[0], ending="\r\n"),
+        Item(2, "", ending="\r\n"),
         Item(3, "", records[1]),
     ]
 

@@ -16,6 +16,7 @@ SCRIPT = Path(sys.executable).with_name("inwords")
 
 def test_the_contract_is_complete():
     assert COMMANDS == [
+        ("average",),
         ("caption",),
         ("detect",),
         ("evaluate", "captions"),

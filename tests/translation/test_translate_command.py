@@ -41,6 +41,13 @@ def test_files_plain_and_packed(translate, tmp_path, packed_input, packed_output
     again = translate(stdin=lines)
     assert (again.status, again.err) == (0, "")
     assert written.decode() == again.out
+    # Lines end as they did, the last one, which did not, as most do.
+    assert [line.endswith(b"\r\n") for line in written.splitlines(keepends=True)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
     assert written.count(b"\n") == 4
     assert sorted(os.listdir(tmp_path)) == sorted([source.name, target.name])
 
