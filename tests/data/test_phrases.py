@@ -33,6 +33,29 @@ def test_names_are_filled_in_anew():
     assert phrases(3) == phrases(3) != phrases(3, seed=1)
 
 
+def test_days_and_months_are_the_same_in_all_languages_and_in_their_case():
+    made = {row[0]: row for row in phrases(60)}
+    wednesday = made["Unfortunately I cannot come on Wednesday."]
+    assert wednesday[1:] == (
+        "Leider kann ich am Mittwoch nicht kommen.",
+        "Malheureusement, je ne peux pas venir mercredi.",
+        "Ve středu bohužel nemohu přijít.",
+    )
+    assert made["It is cold in December."][1:] == (
+        "Im Dezember ist es kalt.",
+        "En décembre, il fait froid.",
+        "V prosinci je zima.",
+    )
+    months = [row for row in made.values() if re.fullmatch("My flight is on [A-Z][a-z]+ [0-9]+.", row[0])]
+    assert len({row[0].split()[4] for row in months}) == 12
+    for english, german, french, czech in months:
+        if english.startswith("My flight is on June "):
+            day = english.removeprefix("My flight is on June ").rstrip(".")
+            assert german == f"Mein Flug geht am {day}. Juni."
+            assert french == f"Mon vol est le {day} juin."
+            assert czech == f"Letím {day}. června."
+
+
 def test_the_command_writes_a_file_for_each_language(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["phrases", str(tmp_path), "--each", "2"]) == 0
     said = capsys.readouterr()
