@@ -62,6 +62,11 @@ def sentences(folder: Path, amount: int) -> Command:
     return (*TRANSLATE, *_lines(folder, list(islice(cycle(read_sentences(1000).sources), amount))))
 
 
+def greedily(folder: Path, amount: int) -> Command:
+    """Translate so many lines, taking the likeliest token each time."""
+    return (*sentences(folder, amount), "--beam", "1")
+
+
 def widths(count: int) -> Make:
     """Translate ``count`` lines with a beam of the width given."""
     return lambda folder, amount: (*sentences(folder, count), "--beam", str(amount))
@@ -93,13 +98,13 @@ def all_series(quick: bool) -> list[Series]:
     """What is measured."""
     if quick:
         return [
-            Series("sentences", (2, 8), sentences, sentences),
+            Series("sentences, greedily", (2, 8), greedily, sentences),
             Series("width of the beam", (1, 2), widths(2), sentences),
             Series("words of each sentence", (5, 20), lengths(2), sentences),
             Series("photographs", (2, 4), pictures, pictures),
         ]
     return [
-        Series("sentences", (1_000, 3_000, 10_000, 30_000, 100_000), sentences, sentences),
+        Series("sentences, greedily", (1_000, 3_000, 10_000, 30_000, 100_000), greedily, sentences),
         Series("width of the beam", (1, 2, 4, 8, 16), widths(1000), sentences),
         Series("words of each sentence", (5, 10, 20, 50, 100, 200), lengths(300), sentences),
         Series("photographs", (10, 100, 1_000, 10_000), pictures, pictures),
