@@ -1,5 +1,6 @@
 """Averaging models that were trained apart from one origin."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -30,9 +31,10 @@ def average_models(models: Sequence[Path], shares: Sequence[float], output: Path
             directory.
     """
     total = sum(shares)
-    if len(shares) != len(models) or total == 0:
+    if len(shares) != len(models) or total == 0 or not math.isfinite(total):
         raise InputError(
-            f"{len(models)} models need {len(models)} shares whose sum is not 0, not {list(shares)}"
+            f"{len(models)} models need {len(models)} shares whose sum is a number other than 0, "
+            f"not {', '.join(map(str, shares))}"
         )
     kind, config = read_kind(models[0])
     weights, tokens = read_weights(models[0]), _tokens(models[0])
@@ -40,9 +42,9 @@ def average_models(models: Sequence[Path], shares: Sequence[float], output: Path
         name: weight * (shares[0] / total) for name, weight in weights.items() if weight.is_floating_point()
     }
     for model, share in zip(models[1:], shares[1:], strict=True):
-        others = read_weights(model)
+        its_kind, others = read_kind(model)[0], read_weights(model)
         for name, same in {
-            "kind": read_kind(model)[0] == kind,
+            "kind": its_kind == kind,
             "vocabulary": _tokens(model) == tokens,
             "shape": _shapes(others) == _shapes(weights),
         }.items():

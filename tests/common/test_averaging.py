@@ -90,14 +90,16 @@ def test_another_kind_is_told(three, call, tmp_path):
     assert f"{second}: is of another kind than {first}; give models trained from the same" in outcome.err
 
 
-@pytest.mark.parametrize("shares", [["1"], ["1", "2"], ["1", "-1", "0"]])
+@pytest.mark.parametrize(
+    "shares", [["1"], ["1", "2"], ["1", "-1", "0"], ["1", "nan", "1"], ["inf", "1", "1"]]
+)
 def test_shares_that_do_not_fit(three, call, tmp_path, shares):
     outcome = call("average", *three[1], "--output", tmp_path / "mean", "--shares", *shares)
     assert outcome.status == 1
-    assert "3 models need 3 shares whose sum is not 0" in outcome.err
+    assert "3 models need 3 shares whose sum is a number other than 0" in outcome.err
 
 
 def test_no_model(three, call, tmp_path):
     outcome = call("average", three[1][0], tmp_path / "none", "--output", tmp_path / "mean")
     assert outcome.status == 1
-    assert "none" in outcome.err
+    assert f"{tmp_path / 'none'}: no such model directory" in outcome.err
