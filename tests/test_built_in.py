@@ -44,6 +44,7 @@ def photograph():
         ("de", "en", "Zwei Männer spielen Gitarre.", ["Two", "men", "guitar"]),
         ("de", "en", "Eine Frau in einem roten Kleid tanzt.", ["woman", "red", "dress"]),
         ("de", "en", "Kinder spielen im Park.", ["hildren", "play", "park"]),
+        ("de", "en", "Mein Flug geht am 24. Dezember.", ["flight", "24", "December"]),
         ("en", "de", "Two men are playing guitar.", ["Männer", "Gitarre"]),
         ("en", "de", "A dog runs through the snow.", ["Hund", "Schnee"]),
         ("en", "de", "A woman in a red dress is dancing.", ["Frau", "rote", "tanz"]),
