@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from tests.benchmarks.captioning import photographs
 from tests.benchmarks.measurement import Measurement, Outcome, Settings
@@ -157,6 +158,10 @@ def _draw_one(axes: Axes, curve: Curve) -> None:
     each = seconds[-1] / amounts[-1]
     axes.loglog(amounts, seconds, "o-", color="tab:blue", label="time beyond starting")
     axes.loglog(amounts, [each * amount for amount in amounts], "--", color="tab:grey", label="in proportion")
+    axes.set_xticks(amounts, [f"{amount:,}" for amount in amounts])
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:,g}")
+    axes.minorticks_off()
     axes.set_xlabel(curve.series.name)
     axes.set_ylabel("seconds")
     memory = axes.twinx()
