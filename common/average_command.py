@@ -10,8 +10,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.description = (
         "Average the weights of models that were trained apart, with other seeds or other data, from the "
-        "same one (--start-from): one model, as fast as each of them, and often better than any. Choose the "
-        "shares on a development set."
+        "same one (--start-from): one model, as fast as each of them, and often better than any. All but the "
+        "weights, such as the words that a translator knows, is as in the first. Choose the shares on a "
+        "development set."
     )
     parser.add_argument("models", nargs="+", type=Path, metavar="MODEL", help="the models' folders")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="where to put their mean")

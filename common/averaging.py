@@ -17,7 +17,7 @@ def average_models(models: Sequence[Path], shares: Sequence[float], output: Path
 
     Trainings of one origin end in one basin of the loss, and their mean nearer to its middle
     (Wortsman et al., 2022, arXiv:2203.05482). Settings and vocabulary, and what is no number with a
-    fraction, are those of the first.
+    fraction, are those of the first: of translators also the words that they have on record as seen.
 
     Args:
         models: Their directories, all of one kind, shape and vocabulary.
@@ -37,7 +37,8 @@ def average_models(models: Sequence[Path], shares: Sequence[float], output: Path
             f"not {', '.join(map(str, shares))}"
         )
     kind, config = read_kind(models[0])
-    weights, tokens = read_weights(models[0]), _tokens(models[0])
+    weights, tokenizer = read_weights(models[0]), _tokenizer(models[0])
+    tokens = _tokens(tokenizer)
     means = {
         name: weight * (shares[0] / total) for name, weight in weights.items() if weight.is_floating_point()
     }
@@ -45,7 +46,7 @@ def average_models(models: Sequence[Path], shares: Sequence[float], output: Path
         its_kind, others = read_kind(model)[0], read_weights(model)
         for name, same in {
             "kind": its_kind == kind,
-            "vocabulary": _tokens(model) == tokens,
+            "vocabulary": _tokens(_tokenizer(model)) == tokens,
             "shape": _shapes(others) == _shapes(weights),
         }.items():
             if not same:
@@ -54,11 +55,14 @@ def average_models(models: Sequence[Path], shares: Sequence[float], output: Path
                 )
         for name, mean in means.items():
             mean.add_(others[name], alpha=share / total)
-    save_model(output, kind, config, weights | means, Tokenizer.load(models[0] / "tokenizer.json"), storage)
+    save_model(output, kind, config, weights | means, tokenizer, storage)
 
 
-def _tokens(model: Path) -> list[str]:
-    tokenizer = Tokenizer.load(model / "tokenizer.json")
+def _tokenizer(model: Path) -> Tokenizer:
+    return Tokenizer.load(model / "tokenizer.json")
+
+
+def _tokens(tokenizer: Tokenizer) -> list[str]:
     return tokenizer.pieces(range(len(tokenizer)))
 
 
