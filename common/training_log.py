@@ -4,15 +4,31 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
+
+from common.errors import InputError
+
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 
 class TrainingLog:
-    """The log of one training, in its output directory."""
+    """The log of one training, in its output directory, which is that training's own until it is closed."""
 
     def __init__(self, directory: Path, epoch: int, step: int) -> None:
-        """Go on with the log; what an older run has written beyond ``epoch`` and ``step`` is forgotten."""
+        """Go on with the log; what an older run has written beyond ``epoch`` and ``step`` is forgotten.
+
+        Raises:
+            InputError: Another process trains into the directory.
+        """
+        # However a process ends, the system lets go of what it has locked.
+        self.lock = FileLock(directory / "training.lock", timeout=0)
+        try:
+            self.lock.acquire()
+        except Timeout as error:
+            raise InputError(
+                f"{directory}: another training writes there; wait for its end, or choose another output"
+            ) from error
         self.directory, self.metrics = directory, directory / "metrics.jsonl"
         lines = self.metrics.read_bytes().splitlines(keepends=True) if self.metrics.exists() else []
         read = [(line, _record(line)) for line in lines]
@@ -45,6 +61,7 @@ class TrainingLog:
         """Nothing more will be added."""
         if self.events is not None:
             self.events.close()
+        self.lock.release()
 
 
 def _record(line: bytes) -> dict[str, Any]:

@@ -32,16 +32,17 @@ LITERAL = "|".join(
 )
 """Code in backticks, URLs, e-mail addresses, @handles, #hashtags, files, UTF-8, snake_case."""
 
+_UNIT = r"(?:km/h|m/s|k?m[²³]|[km]?g|[kcm]?m|[cm]?l|k?Wh?|V|[kMG]?Hz|[kKMGT]B)(?![\w'’])"
 _PLAIN_NUMBER = r"\+?\d+(?:[.,:/'’–×-]\d+)*"
 NUMBER = (
-    rf"(?!\d[^\W\d_])(?:(?<![\w)])[-−±])?(?:[$€£¥]{SPACE}?)?(?:"
+    rf"(?!\d(?!{_UNIT})[^\W\d_])(?:(?<![\w)])[-−±])?(?:[$€£¥]{SPACE}?)?(?:"
     # Telephone numbers: +49 (0)30 123456, 06 12 34 56 78, (555) 123-4567.
     rf"\(?[+0]\d*\)?(?:[-/.() \u00a0\u202f]{{1,3}}\d+)+|\(\d{{3,5}}\){SPACE}?\d{{3,}}(?:[- ]\d+)*|"
     # 12. 5. 2026; 1 000 000,50.
     rf"\d{{1,2}}\.{SPACE}\d{{1,2}}\.{SPACE}?\d{{4}}(?!\d)|\d{{1,3}}(?:{SPACE}\d{{3}})+(?!\d)(?:,\d+)?|"
-    rf"[vV]\d+(?:\.\d+)+|{_PLAIN_NUMBER})(?:{SPACE}?(?:[%‰€£]|°[CF]?)|\$)?"
+    rf"[vV]\d+(?:\.\d+)+|{_PLAIN_NUMBER})(?:{SPACE}?(?:[%‰€£]|°[CF]?|{_UNIT})|\$)?"
 )
-"""Numbers, dates, times, amounts and telephone numbers; not the digit of "4K" or "1st"."""
+"""Numbers, dates, times, amounts, measures and telephone numbers; not the digit of "4K" or "1st"."""
 
 _PICTURE = (
     "[©®‼⁉™ℹ\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff〰〽㊗㊙\U0001f000-\U0001faff]"

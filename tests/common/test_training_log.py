@@ -1,8 +1,10 @@
 import json
+import subprocess
 import sys
 
 import pytest
 
+from common.errors import InputError
 from common.training_log import TrainingLog
 
 
@@ -77,5 +79,19 @@ def test_a_line_that_a_crash_has_cut_off_is_dropped(tmp_path):
 def test_without_tensorboard_there_is_all_the_rest(tmp_path, monkeypatch, capfd):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     add(TrainingLog(tmp_path, 0, 0), record(1))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["curves.png", "metrics.jsonl"]
+    assert {path.name for path in tmp_path.iterdir()} == {"curves.png", "metrics.jsonl", "training.lock"}
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_folder_is_of_one_training_however_that_ends(tmp_path):
+    hold = "log = TrainingLog(Path(sys.argv[1]), 0, 0); print('held', flush=True); sys.stdin.read()"
+    code = f"import sys; from pathlib import Path; from common.training_log import TrainingLog; {hold}"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match="another training writes there"):
+            TrainingLog(tmp_path, 0, 0)
+        other.kill()
+    add(TrainingLog(tmp_path, 0, 0), record(1))
+    add(TrainingLog(tmp_path, 1, 4), record(2))  # what is closed does not hold it either
+    assert [each["epoch"] for each in lines(tmp_path)] == [1, 2]

@@ -233,7 +233,7 @@ def test_one_set_of_files_and_one_report(whole, folder, call, monkeypatch):
     assert whole.stderr.count("weights\n") == whole.stderr.count("epoch 1: ") == 1
     names = {path.name for path in (folder / "whole").iterdir()} - {"tensorboard"}
     assert {name for name in names if not name.startswith("epoch-")} == {
-        *("best", "curves.png", "metrics.jsonl", "training.safetensors")
+        *("best", "curves.png", "metrics.jsonl", "training.lock", "training.safetensors")
     }
     monkeypatch.chdir(folder)
     assert call(*TRAIN, "output=alone", "--set", "training.epochs=1").status == 0

@@ -37,8 +37,9 @@ def of(sentence):
         "The {COVID-19} and {UTF-8} model, {v1.2.3}.",
         "I paid {$20}, {20 €}, {5%}, {50 %} and {1,000.50}; on {12.05.2026} at {10:30}, {3/4} of it.",
         "Die {1.000,50} und {10 000}, {-12°C}, {2–3}, {10-15}, am {12. 5. 2026} und {13}. {Mai}.",
+        "It is {2 m} or {1,5 km²} long, {3.5 kg}, {100 km/h}; 5 l'eau, 3 men, {20 °C}, {16 GB}.",
         "Call {+49 (0)30 123456}, {06 12 34 56 78}, {(555) 123-4567} or {+420 777 123 456} now.",
-        "This is the 1st, the {20}th, the {1960}s; {10}km, 5kg and/or 2 men and {12} women, no. 5.",
+        "This is the 1st, the {20}th, the {1960}s; {10km}, {5kg} and/or 2 men and {12} women, no. 5.",
         "I love you {❤️👍🏽} and {👩‍👩‍👧 🇩🇪} and it {🏴󠁧󠁢󠁥󠁮󠁧󠁿}.",
         "Step {①} and {②③} now.",
         "I met {Agnieszka Kowalczyk-Brzęk} in {Szczebrzeszyn} with Tom and Mary, O'{Brien}'s man.",
@@ -48,7 +49,7 @@ def of(sentence):
         "How to Boil the Best Egg with NATO",
         "I said {Привет мир}, {漢字} and {Łódź}, {e̋a}.",
         "the {**}best{**} way {†} it",
-        "a {11} b {12} c {13} d {14} e {15} f {16} g {17} h {18} i {19} j 20 k 21",
+        "a {11} b {12} c {13} d {14} e {15} f {16} or {17} h {18} i {19} j 20 k 21",
     ],
 )
 def test_what_is_carried(marked):
