@@ -1,7 +1,7 @@
 """The captioner: an image encoder and the shared decoder."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self, overload
 
@@ -23,6 +23,7 @@ from common.model_directory import Model, Storage, load_model, save_model
 from common.result import Result, make_result
 from common.search import Beam, Hypothesis, Strategy, decode
 from common.tokenizer import Tokenizer
+from data.tidy import capitalised
 
 KIND = "captioner"
 BUILT_IN = Path(__file__).parent / "pretrained"
@@ -206,6 +207,8 @@ class Captioner(Model):
         items: Sequence[int] | None = None,
     ) -> list[Result]:
         """Describe photographs, uint8 (batch, image_size, image_size, 3), or early features of them."""
+        # It has never learned from a caption that begins otherwise.
+        constraints = replace(constraints, prefix=capitalised(constraints.prefix))
         start = constraints.start(self.tokenizer)
         rules = constraints.rules(
             self.tokenizer, start, eos=Tokenizer.EOS, max_length=self.config.maximum_length

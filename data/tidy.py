@@ -37,6 +37,11 @@ def tidy_caption(text: str) -> str:
     return text
 
 
+def capitalised(text: str) -> str:
+    """The text with a large first letter, as every caption has."""
+    return _FIRST_LETTER.sub(lambda match: match[0].upper(), text)
+
+
 def _tidy_once(text: str) -> str:
     text = _SPACES.sub(" ", text).strip()
     text = _tidy_brackets(_tidy_quotes(_tidy_apostrophes(text)))
@@ -45,7 +50,7 @@ def _tidy_once(text: str) -> str:
     text = _STOP_INSIDE_QUOTES.sub('"', _ENDING.sub("", text))
     if not any(character.isalnum() for character in text):
         return ""
-    text = _FIRST_LETTER.sub(lambda match: match[0].upper(), text)
+    text = capitalised(text)
     return text if text.endswith(("!", "?")) else text + "."
 
 

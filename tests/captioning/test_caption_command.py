@@ -117,8 +117,8 @@ def test_captions_keep_to_constraints(caption, photographs):
     for strategy in (("--count", "3"), ("--count", "3", "--diversity", "1"), ("--temperature", "2")):
         (record,) = caption(path, *flags, *strategy).records
         for each in [record, *record.get("alternatives", [])]:
-            assert each["caption"].startswith("a do")
-            assert not re.match(r"a dog\b", each["caption"])
+            assert each["caption"].startswith("A do")
+            assert not re.match(r"A dog\b", each["caption"])
     lines = [caption(path, "--min-length", "3", "--max-length", str(most)).out for most in (3, 9)]
     assert lines[0] != lines[1]
 
@@ -128,7 +128,7 @@ def test_captions_keep_to_constraints(caption, photographs):
     [
         (("--prefix", "the dog", "--ban", "dog"), 2, "--prefix must not have the banned word 'dog' in it"),
         (("--min-length", "5", "--max-length", "4"), 2, "--max-length must be at least 5, got 4"),
-        (("--prefix", "quite a long beginning"), 1, "the prefix 'quite a long beginning' is longer than"),
+        (("--prefix", "quite a long beginning"), 1, "the prefix 'Quite a long beginning' is longer than"),
     ],
 )
 def test_constraints_that_cannot_be_kept(caption, photographs, flags, status, message):

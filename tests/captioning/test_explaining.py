@@ -193,8 +193,8 @@ def test_the_command_explains_what_it_could_read(call, tiny_captioner, tmp_path)
     page = Page(tmp_path / "a.html")
     assert page.text.count("<figcaption>") == 1
     assert "good.png</figcaption>" in page.text
-    assert done.out.strip().startswith("a dog runs")
-    assert page.words[:2] == ["a", "dog"]
+    assert done.out.strip().startswith("A dog runs")
+    assert page.words[:2] == ["A", "dog"]
     assert page.words[2].startswith("runs")
 
 
