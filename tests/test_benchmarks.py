@@ -175,6 +175,9 @@ def test_peers_take_part_only_if_wanted_and_there(tmp_path, monkeypatch):
     assert available(Settings()) == []
     model = tmp_path / ".peers" / "opennmt" / "model"
     model.mkdir(parents=True)
+    (model.parent / "set-up").touch()
+    assert available(Settings()) == []
+    assert available(Settings(), trained=False) == ["OpenNMT-py 3.5"]
     (model / "multi30k_step_6.pt").touch()
     assert available(Settings()) == ["OpenNMT-py 3.5"]
     assert available(Settings(peers=False)) == []

@@ -62,17 +62,19 @@ class Peer:
         return self.ask(kind="steps", steps=steps, batch=batch, threads=threads)
 
 
-def available(settings: Settings) -> list[str]:
-    """The names of the peers whose environments and models are there and wanted."""
-    there = {name for name, folder in NAMES.items() if any((FOLDER / folder / "model").glob("*.*pt"))}
+def available(settings: Settings, *, trained: bool = True) -> list[str]:
+    """The names of the peers that are wanted and set up, and ``trained`` if they are to be."""
+    needed = "model/*.*pt" if trained else "set-up"
+    there = {name for name, folder in NAMES.items() if any((FOLDER / folder).glob(needed))}
     return [name for name in NAMES if settings.peers and name in there]
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[dict[str, Peer]]:
+def running(settings: Settings, *, trained: bool = True) -> Iterator[dict[str, Peer]]:
     """Start those that are available, with their models yet to be loaded; they end with the context."""
+    names = available(settings, trained=trained)
     with ExitStack() as stack:
-        yield {name: stack.enter_context(_started(name, settings.threads)) for name in available(settings)}
+        yield {name: stack.enter_context(_started(name, settings.threads)) for name in names}
 
 
 @contextmanager

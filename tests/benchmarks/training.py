@@ -71,7 +71,7 @@ def measure(settings: Settings) -> Outcome:
     """Target tokens a second of each application."""
     torch.set_num_threads(settings.threads)
     outcome, count = Outcome(), 1 if settings.quick else 20
-    with running(settings) as peers:
+    with running(settings, trained=False) as peers:
         for name, steps, operations in (
             (f"translator, {PEER_BATCH} sentences", *_translator(count, PEER_BATCH)),
             ("translator, best", *_translator(count, None)),
