@@ -140,7 +140,7 @@ def _caption(
         if file:
             print(text, file=file)
     more = [f"{flag[2:]}:{value}" for flag, value in changed_flags(options, add_constraints).items()]
-    decoding = "|".join([describe(strategy), *more])
+    decoding = "|".join([describe(strategy), *["consensus"] * bool(captioner.consensus), *more])
     model = signature(options.model or BUILT_IN)
     return captions, {"language": language, "decoding": decoding, "model": model}
 

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from captioning.consensus import Consensus
 from captioning.encoder import ImageEncoder, ImageEncoderConfig
 from captioning.photographs import read_photograph, to_pixels
 from captioning.variety import distinct, fluent_first, widened
@@ -100,6 +101,7 @@ class Captioner(Model):
         # Where in the picture a vector comes from, so that "left of" can be said.
         self.position = nn.Parameter(torch.zeros(config.encoder.places, memory)) if memory else None
         self.dropout = nn.Dropout(config.decoder.dropout)
+        self.consensus: Consensus | None = None
 
     @classmethod
     def load(cls, directory: Path | str | None = None, *, device: str = "auto") -> Self:
@@ -108,11 +110,16 @@ class Captioner(Model):
         Raises:
             InputError: The directory is missing, damaged, of another kind or newer format.
         """
-        return load_model(cls, CaptionerConfig, KIND, Path(directory or BUILT_IN), device)
+        directory = Path(directory or BUILT_IN)
+        captioner = load_model(cls, CaptionerConfig, KIND, directory, device)
+        captioner.consensus = Consensus.load(directory)
+        return captioner
 
     def save(self, directory: Path, storage: Storage = "float32") -> None:
         """Write a model directory; see :func:`common.model_directory.save_model`."""
         save_model(directory, KIND, as_values(self.config), self.state_dict(), self.tokenizer, storage)
+        if self.consensus:
+            self.consensus.save(directory)
 
     def start(self, features: Tensor) -> DecoderState:
         """The decoder's first state from the early features (images, height, width, channels)."""
@@ -214,9 +221,10 @@ class Captioner(Model):
             self.tokenizer, start, eos=Tokenizer.EOS, max_length=self.config.maximum_length
         )
         prompt = torch.tensor([[self.language_tag(language), *start.ids]], device=self.device)
+        summaries, memory = self.encode(pixels)
         decoded = decode(
             self.decoder.step,
-            self.start(pixels),
+            self.decoder.start(summaries, memory),
             prompt.expand(len(pixels), -1),
             widened(strategy),
             rules,
@@ -226,6 +234,9 @@ class Captioner(Model):
         def text_of(hypothesis: Hypothesis) -> str:
             return self.tokenizer.decode(hypothesis.tokens)
 
+        if self.consensus and isinstance(strategy, Beam):
+            language = language or self.config.languages[0]
+            decoded = self.consensus.best_first(language, summaries.float().cpu().numpy(), decoded, text_of)
         # Compared without the prefix, which they all have.
         kept = [distinct(fluent_first(each, text_of), strategy.count, text_of) for each in decoded]
         return [make_result(hypotheses, self.tokenizer, start.ids) for hypotheses in kept]

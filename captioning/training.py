@@ -5,7 +5,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
+from captioning.consensus import Consensus
 from captioning.corpus import Corpus, Epoch
 from captioning.features import cached_features, cached_pixels
 from captioning.fine_tuning import start_from
@@ -56,7 +58,35 @@ def train_captioner(
         resume=resume,
         report=report,
     )
-    return recipe.output / "best"
+    best = recipe.output / "best"
+    if workers.is_first:
+        _remember(best, recipe, shown, pictures, places)
+    return best
+
+
+def _remember(
+    directory: Path,
+    recipe: CaptionerRecipe,
+    shown: Sequence[Collection],
+    pictures: Tensor,
+    places: dict[Path, int],
+) -> None:
+    """Put on record which photographs the model in ``directory`` has learned from, and their phrases."""
+    captioner = Captioner.load(directory, device=recipe.training.device)
+    captioner.encoder.train_stages(recipe.model.trained_stages)
+    records = [record for each in shown for record in each.records]
+    rows = {image: row for row, image in enumerate(dict.fromkeys(record.image for record in records))}
+    captions: dict[str, dict[int, list[str]]] = {}
+    for record in records:
+        written = captions.setdefault(record.language, {}).setdefault(rows[record.image], [])
+        written.extend(record.captions)
+    chosen = torch.tensor([places[image] for image in rows])
+    with torch.inference_mode():
+        summaries = [
+            captioner.encode(pictures[part])[0].float().cpu()
+            for part in tqdm(torch.split(chosen, 64), desc="similar photographs", unit="batch", disable=None)
+        ]
+    Consensus.of(torch.cat(summaries).numpy(), captions).save(directory)
 
 
 def _captioner(recipe: CaptionerRecipe, collections: Sequence[Collection]) -> Captioner:

@@ -1,6 +1,7 @@
 """Averaging models that were trained apart from one origin."""
 
 import math
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,8 +17,9 @@ def average_models(models: Sequence[Path], shares: Sequence[float], output: Path
     """Write the weighted mean of models: one model, as fast as each, and often better than any.
 
     Trainings of one origin end in one basin of the loss, and their mean nearer to its middle
-    (Wortsman et al., 2022, arXiv:2203.05482). Settings and vocabulary, and what is no number with a
-    fraction, are those of the first: of translators also the words that they have on record as seen.
+    (Wortsman et al., 2022, arXiv:2203.05482). Settings and vocabulary, what is no number with a
+    fraction, and other files but the card are those of the first: of translators also the words that they
+    have on record as seen, of captioners the photographs.
 
     Args:
         models: Their directories, all of one kind, shape and vocabulary.
@@ -56,6 +58,9 @@ def average_models(models: Sequence[Path], shares: Sequence[float], output: Path
         for name, mean in means.items():
             mean.add_(others[name], alpha=share / total)
     save_model(output, kind, config, weights | means, tokenizer, storage)
+    for file in models[0].iterdir():  # such as a captioner's consensus
+        if file.name != "README.md" and not (output / file.name).exists():
+            shutil.copy(file, output)
 
 
 def _tokenizer(model: Path) -> Tokenizer:

@@ -72,6 +72,14 @@ def test_only_what_is_told_to_learn_changes(recipe, weights, tmp_path, trained_s
         assert torch.equal(learned[f"encoder.{name}"], before) != learns, name
     (file,) = (tmp_path / "features").iterdir()
     assert file.name.startswith(kept)
+    # What the model makes of its training photographs is on record, in their order.
+    captioner, images = Captioner.load(best, device="cpu"), sorted((tmp_path / "shown").glob("*.png"))
+    pixels = torch.stack([torch.from_numpy(captioner.pixels(image)) for image in images])
+    with torch.inference_mode():
+        summaries = captioner.encode(pixels)[0].float().numpy()
+    similarities = captioner.consensus.similarities(summaries)
+    assert similarities.shape == (16, 16)
+    assert similarities.argmax(1).tolist() == list(range(16))
 
 
 def test_two_languages(recipe, tmp_path):
@@ -107,6 +115,10 @@ def test_two_languages(recipe, tmp_path):
     assert record["quality"] == (record["cider-d drawings en"] + record["cider-d de"]) / 2
     captioner = Captioner.load(best, device="cpu")
     assert captioner.config.languages == ("en", "de")
+    assert {name: len(each.lengths) for name, each in captioner.consensus.phrases.items()} == {
+        "en": 16,
+        "de": 16,
+    }
     photograph = next(held_out.images.glob("*.png"))
     assert captioner.caption(photograph, language="de").text == "Ein Bild."
     assert captioner.caption(photograph).text == "A picture."

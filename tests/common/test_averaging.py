@@ -40,11 +40,15 @@ def test_the_command_counts_all_equally_and_keeps_a_card(three, call, tmp_path):
     models, folders = three
     models[0].save(tmp_path / "mean")
     (tmp_path / "mean/README.md").write_text("# The mean")
+    for folder in folders:
+        (folder / "README.md").write_text("# A model")
+        (folder / "more.safetensors").write_text(folder.name)
     outcome = call("average", *folders, "--output", tmp_path / "mean")
     assert (outcome.status, outcome.lines) == (0, [str(tmp_path / "mean")])
     weight = LanguageModel.load(tmp_path / "mean", device="cpu").decoder.bias
     assert torch.equal(weight, sum(m.decoder.bias.detach() for m in models).div(3).bfloat16().float())
     assert (tmp_path / "mean/README.md").read_text() == "# The mean"
+    assert (tmp_path / "mean/more.safetensors").read_text() == folders[0].name
 
 
 def test_a_mean_of_one_with_itself_in_8_bits_is_itself(three, tmp_path):
