@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from matplotlib.cbook import get_sample_data
 from safetensors import safe_open
 
@@ -157,7 +158,7 @@ def test_models_shows_the_cards(call):
 
 @each_directory
 def test_a_model_directory_holds_what_it_should(directory):
-    names = {path.name for path in directory.iterdir()}
+    names = {path.name for path in directory.iterdir()} - {"consensus.safetensors"}
     assert names == {"config.json", "model.safetensors", "tokenizer.json", "README.md"}
     json.loads((directory / "tokenizer.json").read_text(encoding="utf-8"))
     with safe_open(directory / "model.safetensors", "pt") as file:
@@ -167,5 +168,23 @@ def test_a_model_directory_holds_what_it_should(directory):
 
 
 def test_the_built_in_models_are_small():
-    size = sum(path.stat().st_size for directory in DIRECTORIES for path in directory.iterdir())
-    assert size <= 60_000_000
+    megabytes = {"captioning": 45, "translation": 20, "generation": 6}
+    for directory in DIRECTORIES:
+        size = sum(path.stat().st_size for path in directory.iterdir())
+        assert size <= 1_000_000 * megabytes.pop(directory.parent.name)
+    assert not megabytes
+
+
+def test_what_people_wrote_about_photographs_of_people_is_about_people(photograph):
+    """In both languages: so the photographs on record are seen as these weights see them."""
+    captioner = Captioner.load()
+    assert captioner.consensus is not None
+    with torch.inference_mode():
+        summaries = captioner.encode(torch.from_numpy(captioner.pixels(photograph)[None]))[0].numpy()
+    (similarities,) = captioner.consensus.similarities(summaries)
+    for language, person, dog in (
+        ("en", "A man in a black jacket smiles.", "A black dog runs through the grass."),
+        ("de", "Ein Mann in einer schwarzen Jacke lächelt.", "Ein schwarzer Hund rennt durch das Gras."),
+    ):
+        agreement = captioner.consensus.phrases[language].agreement(similarities, [person, dog])
+        assert agreement[0] > 2 * agreement[1]
