@@ -236,7 +236,7 @@ class Captioner(Model):
 
         if self.consensus and isinstance(strategy, Beam):
             language = language or self.config.languages[0]
-            decoded = self.consensus.best_first(language, summaries.float().cpu().numpy(), decoded, text_of)
+            decoded = self.consensus.best_first(language, summaries, decoded, text_of)
         # Compared without the prefix, which they all have.
         kept = [distinct(fluent_first(each, text_of), strategy.count, text_of) for each in decoded]
         return [make_result(hypotheses, self.tokenizer, start.ids) for hypotheses in kept]

@@ -86,7 +86,7 @@ def _remember(
             captioner.encode(pictures[part])[0].float().cpu()
             for part in tqdm(torch.split(chosen, 64), desc="similar photographs", unit="batch", disable=None)
         ]
-    Consensus.of(torch.cat(summaries).numpy(), captions).save(directory)
+    Consensus.of(torch.cat(summaries), captions).save(directory)
 
 
 def _captioner(recipe: CaptionerRecipe, collections: Sequence[Collection]) -> Captioner:

@@ -180,8 +180,8 @@ def test_what_people_wrote_about_photographs_of_people_is_about_people(photograp
     captioner = Captioner.load()
     assert captioner.consensus is not None
     with torch.inference_mode():
-        summaries = captioner.encode(torch.from_numpy(captioner.pixels(photograph)[None]))[0].numpy()
-    (similarities,) = captioner.consensus.similarities(summaries)
+        summaries = captioner.encode(torch.from_numpy(captioner.pixels(photograph)[None]))[0]
+    (similarities,) = captioner.consensus.similarities(summaries).numpy()
     for language, person, dog in (
         ("en", "A man in a black jacket smiles.", "A black dog runs through the grass."),
         ("de", "Ein Mann in einer schwarzen Jacke lächelt.", "Ein schwarzer Hund rennt durch das Gras."),

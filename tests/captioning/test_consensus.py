@@ -21,9 +21,8 @@ LIKE_DOGS = np.array([1.0] * OFTEN + [-9.0] * OFTEN)
 @pytest.fixture
 def consensus():
     """Photographs of dogs lie in one direction from the middle, those of cats in another."""
-    random = np.random.default_rng(1)
-    places = np.repeat([[3.0, 0.0, 7.0], [0.0, 3.0, 7.0]], OFTEN, axis=0)
-    return Consensus.of((places + random.normal(0, 0.1, places.shape)).astype(np.float32), {"en": CAPTIONS})
+    places = torch.tensor([[3.0, 0.0, 7.0], [0.0, 3.0, 7.0]]).repeat_interleave(OFTEN, 0)
+    return Consensus.of(places + 0.1 * torch.randn(6, 3, generator=torch.manual_seed(1)), {"en": CAPTIONS})
 
 
 TEXTS = {(1,): "A bird.", (2,): "Two cats sleep.", (3,): "A dog runs."}
@@ -38,7 +37,7 @@ def found(*scores):
 
 
 def test_the_caption_that_agrees_comes_first(consensus):
-    summaries = np.array([[2.0, 0.5, 7.0], [0.0, 4.0, 7.0]], np.float32)
+    summaries = torch.tensor([[2.0, 0.5, 7.0], [0.0, 4.0, 7.0]])
     dogs, cats = consensus.best_first("en", summaries, [found(-1.0, -1.1, -1.2)] * 2, text_of)
     assert [text_of(dogs[0]), text_of(cats[0])] == ["A dog runs.", "Two cats sleep."]
     assert sorted(map(text_of, dogs)) == sorted(TEXTS.values())
@@ -49,14 +48,14 @@ def test_the_caption_that_agrees_comes_first(consensus):
 
 def test_a_language_of_which_nothing_is_known_stays_in_its_order(consensus):
     given = [found(-3.0, -2.0, -1.0)]
-    assert consensus.best_first("de", np.zeros((1, 3), np.float32), given, text_of) == given
+    assert consensus.best_first("de", torch.zeros(1, 3), given, text_of) == given
 
 
 def test_what_is_written_comes_back(consensus, tmp_path):
     consensus.save(tmp_path)
     read = Consensus.load(tmp_path)
-    summaries = np.random.default_rng(2).normal(0, 5, (4, 3)).astype(np.float32)
-    assert np.allclose(read.similarities(summaries), consensus.similarities(summaries), atol=0.02)
+    summaries = 5 * torch.randn(4, 3, generator=torch.manual_seed(2))
+    assert torch.allclose(read.similarities(summaries), consensus.similarities(summaries), atol=0.02)
     ours, theirs = (each.phrases["en"].agreement(LIKE_DOGS, DOGS + CATS) for each in (read, consensus))
     assert np.allclose(ours, theirs, atol=0.01)
 
@@ -76,8 +75,8 @@ def test_a_captioner_asks_it_about_the_captions_of_a_beam(tiny_captioner):
     words = caption_words(plain.text)
     other = next(each.text for each in plain.alternatives if caption_words(each.text) != words)
     with torch.inference_mode():
-        summaries = captioner.encode(torch.from_numpy(captioner.pixels(photograph)[None]))[0].numpy()
-    summaries = np.repeat(np.concatenate([summaries, -summaries]), OFTEN, axis=0)
+        summaries = captioner.encode(torch.from_numpy(captioner.pixels(photograph)[None]))[0]
+    summaries = torch.cat([summaries, -summaries]).repeat_interleave(OFTEN, 0)
     captions = {row: [other if row < OFTEN else "nothing of that"] for row in range(2 * OFTEN)}
     captioner.consensus = Consensus.of(summaries, {"en": captions})
     asked = captioner.caption(photograph, Beam(6, count=3), constraints=varied)
