@@ -35,8 +35,8 @@ DIRECTIONS = 384
 class Consensus:
     """The photographs that a captioner has learned from, and what people wrote about them.
 
-    What is multiplied is PyTorch's: NumPy's products have threads of their own, which go on spinning when they
-    are done and make what comes next slower.
+    What is multiplied is PyTorch's: NumPy's products have threads of their own, which go on spinning when
+    they are done and make what comes next slower.
 
     Attributes:
         middle: The mean of the photographs' summaries, (channels,).
