@@ -27,6 +27,9 @@ FILE = "consensus.safetensors"
 WEIGHT = 2.0
 """What an agreement of 1, of at most 10, counts beside a nat of log-probability for each token."""
 
+FEWEST = 2_000
+"""Photographs from which on it helps: among 30 to 600 of Flickr8k's few are similar to another one."""
+
 DIRECTIONS = 384
 """In which photographs are compared, at most."""
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from captioning.consensus import Consensus
+from captioning.consensus import FEWEST, Consensus
 from captioning.corpus import Corpus, Epoch
 from captioning.features import cached_features, cached_pixels
 from captioning.fine_tuning import start_from
@@ -71,15 +71,20 @@ def _remember(
     pictures: Tensor,
     places: dict[Path, int],
 ) -> None:
-    """Put on record which photographs the model in ``directory`` has learned from, and their phrases."""
-    captioner = Captioner.load(directory, device=recipe.training.device)
-    captioner.encoder.train_stages(recipe.model.trained_stages)
+    """Put on record which photographs the model in ``directory`` has learned from, and their phrases.
+
+    Of fewer than :data:`captioning.consensus.FEWEST` nothing is.
+    """
     records = [record for each in shown for record in each.records]
     rows = {image: row for row, image in enumerate(dict.fromkeys(record.image for record in records))}
+    if len(rows) < FEWEST:
+        return
     captions: dict[str, dict[int, list[str]]] = {}
     for record in records:
         written = captions.setdefault(record.language, {}).setdefault(rows[record.image], [])
         written.extend(record.captions)
+    captioner = Captioner.load(directory, device=recipe.training.device)
+    captioner.encoder.train_stages(recipe.model.trained_stages)
     chosen = torch.tensor([places[image] for image in rows])
     with torch.inference_mode():
         summaries = [

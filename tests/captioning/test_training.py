@@ -57,7 +57,10 @@ def test_resumed_training_is_as_never_stopped(recipe, tmp_path, kill, assert_sam
         (5, False, "pixels"),
     ],
 )
-def test_only_what_is_told_to_learn_changes(recipe, weights, tmp_path, trained_stages, augmentation, kept):
+def test_only_what_is_told_to_learn_changes(
+    recipe, weights, tmp_path, trained_stages, augmentation, kept, monkeypatch
+):
+    monkeypatch.setattr("captioning.training.FEWEST", 16)
     best = train_captioner(
         replace(
             changed(recipe, model={"trained_stages": trained_stages}, training={"epochs": 1}),
@@ -82,8 +85,9 @@ def test_only_what_is_told_to_learn_changes(recipe, weights, tmp_path, trained_s
     assert similarities.argmax(1).tolist() == list(range(16))
 
 
-def test_two_languages(recipe, tmp_path):
+def test_two_languages(recipe, tmp_path, monkeypatch):
     """Both are learned from the same images, measured apart, and written as asked for."""
+    monkeypatch.setattr("captioning.training.FEWEST", 16)
 
     def captioned(files, language, caption, name=""):
         path = tmp_path / f"{files.images.name}.{language}.tsv"
@@ -122,6 +126,11 @@ def test_two_languages(recipe, tmp_path):
     photograph = next(held_out.images.glob("*.png"))
     assert captioner.caption(photograph, language="de").text == "Ein Bild."
     assert captioner.caption(photograph).text == "A picture."
+
+
+def test_few_photographs_are_not_asked(recipe):
+    best = train_captioner(changed(recipe, model={"trained_stages": 0}, training={"epochs": 1}))
+    assert Captioner.load(best, device="cpu").consensus is None
 
 
 def test_validation_in_a_language_that_is_not_learned(recipe):
