@@ -126,6 +126,7 @@ def _caption(
     from tqdm import tqdm
 
     from captioning.model import USUAL, Captioner
+    from common.search import Beam
 
     strategy, constraints = chosen_strategy(options, USUAL), chosen_constraints(options)
     captioner = Captioner.load(options.model)
@@ -140,7 +141,8 @@ def _caption(
         if file:
             print(text, file=file)
     more = [f"{flag[2:]}:{value}" for flag, value in changed_flags(options, add_constraints).items()]
-    decoding = "|".join([describe(strategy), *["consensus"] * bool(captioner.consensus), *more])
+    asked = captioner.consensus is not None and isinstance(strategy, Beam)
+    decoding = "|".join([describe(strategy), *["consensus"] * asked, *more])
     model = signature(options.model or BUILT_IN)
     return captions, {"language": language, "decoding": decoding, "model": model}
 

@@ -59,7 +59,7 @@ def average_models(models: Sequence[Path], shares: Sequence[float], output: Path
             mean.add_(others[name], alpha=share / total)
     save_model(output, kind, config, weights | means, tokenizer, storage)
     for file in models[0].iterdir():  # such as a captioner's consensus
-        if file.name != "README.md" and not (output / file.name).exists():
+        if file.is_file() and file.name != "README.md" and not (output / file.name).exists():
             shutil.copy(file, output)
 
 

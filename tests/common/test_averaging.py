@@ -43,6 +43,7 @@ def test_the_command_counts_all_equally_and_keeps_a_card(three, call, tmp_path):
     for folder in folders:
         (folder / "README.md").write_text("# A model")
         (folder / "more.safetensors").write_text(folder.name)
+        (folder / "scraps").mkdir()  # is left where it is
     outcome = call("average", *folders, "--output", tmp_path / "mean")
     assert (outcome.status, outcome.lines) == (0, [str(tmp_path / "mean")])
     weight = LanguageModel.load(tmp_path / "mean", device="cpu").decoder.bias
