@@ -48,6 +48,22 @@ def without_stress(text: str, knows: Callable[[str], bool], usual: Callable[[str
     return " ".join(parts)
 
 
+def known_beginning(text: str, pieces: Callable[[str], int]) -> str:
+    """The text with a small first letter if that makes one piece of its first word, of several.
+
+    So the model reads "then he slept", of which it knows the first word, and not "Th-en he slept".
+
+    Args:
+        text: A sentence.
+        pieces: How many a model reads a word in.
+    """
+    first = _WORD.match(text)
+    if first is None or first[0][1:].upper() == first[0][1:] != "" or not first[0][0].isupper():
+        return text
+    small = first[0].lower()
+    return small + text[first.end() :] if pieces(small) == 1 < pieces(first[0]) else text
+
+
 def begun(text: str) -> str:
     """The text with a capital for its first letter."""
     first = next((place for place, character in enumerate(text) if character.isalpha()), 0)

@@ -11,12 +11,20 @@ from common.errors import InputError
 from common.tokenizer import Tokenizer
 from data.batches import bucket, pad
 from data.records import SentencePair
+from translation.dictionary import outside_hints, without_hints
 from translation.model import Translator
 from translation.placeholders import mask_shared
 from translation.recipe import TranslatorRecipe
 from translation.records import TranslationBatch
 from translation.rewards import Reference, RewardBatch
 from translation.splitting import Collection
+from translation.swapping import Swaps
+
+UNHINTED = 0.1
+"""Share of the pairs that are read without hints, as they are where none are known."""
+
+SWAPPED = 0.05
+"""Share of the pairs in which a rare word stands for another."""
 
 _Encoded = tuple[list[int], list[int]]
 
@@ -29,6 +37,7 @@ class Corpus:
     ) -> None:
         self.tokenizer, self.languages = translator.tokenizer, translator.languages
         self.limit, self.recipe = translator.config.maximum_length, recipe
+        self.swaps = Swaps(translator.dictionary) if translator.dictionary else None
         self._whole: dict[str, list[int]] = {}
         self.collections = [self.fitting(collection) for collection in collections]
 
@@ -50,12 +59,14 @@ class Corpus:
     def epoch(self, number: int) -> list[TranslationBatch] | list[RewardBatch]:
         """The batches of an epoch: of each collection its share, drawn anew, some pairs changed a little."""
         random = Random(f"{self.recipe.training.seed}/{number}")
-        drawn: list[SentencePair] = []
+        drawn: list[SentencePair] = []  # with the hints of rare words
         for each in self.collections:
             times, rest = divmod(max(1, round(each.files.share * len(each.pairs))), len(each.pairs))
             drawn += [*list(each.pairs) * times, *random.sample(each.pairs, rest)]
         chosen = [random.random() < self.recipe.augmentation for _ in drawn]
         pairs = [augment(pair, random) if each else pair for pair, each in zip(drawn, chosen, strict=True)]
+        if self.swaps:
+            pairs = [_otherwise_hinted(pair, self.swaps, random) for pair in pairs]
         batches = self.batches(pairs, seed=random.getrandbits(32), cuts=random)
         reward = self.recipe.reward
         if reward is None:
@@ -154,9 +165,17 @@ def augment(pair: SentencePair, random: Random) -> SentencePair:
     """Change a pair as users' sentences differ from those of a corpus, so that it still translates."""
     source, target, chance = pair.source, pair.target, random.random()
     if chance < 0.15:
-        source = source.lower()
+        source = outside_hints(source, str.lower)
     elif chance < 0.4 and source.endswith(".") and target.endswith("."):
         source, target = source[:-1], target[:-1]
     else:
         source, target = mask_shared(source, target, random)
     return replace(pair, source=source, target=target)
+
+
+def _otherwise_hinted(pair: SentencePair, swaps: Swaps, random: Random) -> SentencePair:
+    """The pair, now and then with the hint for another word, or without any."""
+    chance = random.random()
+    if chance < SWAPPED:
+        return swaps.swapped(pair, random)
+    return replace(pair, source=without_hints(pair.source)) if chance < SWAPPED + UNHINTED else pair

@@ -188,7 +188,7 @@ def _explanations(options: argparse.Namespace, evaluation: Evaluation) -> dict[i
     places = [place for place in worst + best if _can_read(translator, evaluation, place)]
     explained = explain_sentences(
         translator,
-        [evaluation.sources[place] for place in places],
+        [translator.as_read(evaluation.sources[place], options.source, options.target) for place in places],
         [evaluation.hypotheses[place] for place in places],
         (options.source, options.target),
     )

@@ -55,4 +55,5 @@ def start_from(name: str, pairs: Collection[SentencePair], dropout: float) -> Tr
         whole[[translator.languages.index(each) for each in known.languages]] = weights[part]
         weights[part] = whole
     translator.load_state_dict(weights)
+    translator.dictionary = known.dictionary
     return translator

@@ -20,6 +20,8 @@ from common.shortlist import Shortlist
 from common.tokenizer import Tokenizer
 from common.tokenizer_kinds import BASIC_TOKENS
 from data.batches import bucket, pad
+from translation.capitals import known_beginning
+from translation.dictionary import Dictionary, hinted
 from translation.encoder import SentenceEncoder
 from translation.languages import AUTO, language_features, languages_of, parts
 from translation.records import TranslationBatch, TranslatorConfig
@@ -42,6 +44,7 @@ class TranslationNetwork(Model):
         vocabularies: Which tokens it writes in which language, its tag among them, bool (languages,
             vocabulary_size), in the order of :func:`translation.languages.languages_of`; None where that
             is not on record.
+        dictionary: Of rare words, which it reads with hints; empty if it has not learned to.
     """
 
     vocabularies: Tensor | None
@@ -60,6 +63,7 @@ class TranslationNetwork(Model):
             "vocabularies", torch.zeros(shape, dtype=torch.bool) if config.vocabularies else None
         )
         self.names = frozenset(config.names.split())
+        self.dictionary = Dictionary()
         self._shortlists = dict[str, Shortlist]()
 
     @classmethod
@@ -69,11 +73,33 @@ class TranslationNetwork(Model):
         Raises:
             InputError: The directory is missing, damaged, of another kind or newer format.
         """
-        return load_model(cls, TranslatorConfig, KIND, Path(directory or BUILT_IN), device)
+        network = load_model(cls, TranslatorConfig, KIND, Path(directory or BUILT_IN), device)
+        network.dictionary = Dictionary.load(Path(directory or BUILT_IN))
+        return network
 
     def save(self, directory: Path, storage: Storage = "float32") -> None:
         """Write a model directory; see :func:`common.model_directory.save_model`."""
         save_model(directory, KIND, as_values(self.config), self.state_dict(), self.tokenizer, storage)
+        self.dictionary.save(directory)
+
+    def as_read(self, sentence: str, source: str, target: str) -> str:
+        """What the model reads of a sentence: its first word as it knows it, and hints beside rare words.
+
+        One that would be too long with these stays as it is.
+        """
+        if not self.dictionary:
+            return sentence
+        text, most = (
+            hinted(self.begun(sentence), self.dictionary.of(source, target)),
+            self.config.maximum_length,
+        )
+        # No token has less than a byte, the space before the first among them.
+        fits = len(text.encode()) + 2 <= most or len(self.tokenizer.encode(text)) < most
+        return text if fits else sentence
+
+    def begun(self, sentence: str) -> str:
+        """The sentence with its first word as the model knows it; see :func:`known_beginning`."""
+        return known_beginning(sentence, lambda word: len(self.tokenizer.encode(word)))
 
     def encode(self, source: Tensor, lengths: Tensor) -> tuple[DecoderState, Tensor]:
         """Read sources (batch, length) of which ``lengths`` (batch,) is real.

@@ -76,6 +76,8 @@ class ModelSettings:
         heads: Number of attention heads.
         cell: ``"lstm"``, ``"gru"`` or ``"rnn"``.
         dropout: Share of activations zeroed while training.
+        dictionary: Whether to find out what rare words are in the translations, and have them read
+            with hints.
         maximum_length: Most tokens of a sentence; longer pairs are left out of training.
         storage: How to keep the weights: ``"float32"``, ``"bfloat16"`` or ``"int8"``.
     """
@@ -90,6 +92,7 @@ class ModelSettings:
     heads: int = 4
     cell: Cell = "lstm"
     dropout: float = 0.3
+    dictionary: bool = True
     maximum_length: int = 256
     storage: Storage = "bfloat16"
 

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     failed = 0
     with open_output(options.output) as file:
         output = BulkOutput(file)
-        results = _read_all(translator, _pairs(options), options.target)
+        results = _read_all(translator, _pairs(options), options.source, options.target)
         for number, (pair, reading) in enumerate(progress(results, options.source_file, output), start=1):
             if isinstance(reading, InputError):
                 failed += 1
@@ -84,15 +84,18 @@ def _pairs(options: argparse.Namespace) -> Iterator[Pair | InputError]:
 
 
 def _read_all(
-    translator: Translator, pairs: Iterable[Pair | InputError], target: str
+    translator: Translator, pairs: Iterable[Pair | InputError], source: str, target: str
 ) -> Iterator[tuple[Pair, Reading | InputError]]:
     """What the model makes of each pair, some at a time, in order."""
     from translation.reading import read_translations
+    from translation.texts import languages_read
 
     remaining = iter(pairs)
     while batch := [_checked(translator, each) for each in islice(remaining, BATCH)]:
         good = [each for each in batch if not isinstance(each, InputError)]
-        sources, translations = [source for source, _ in good], [translation for _, translation in good]
+        texts, translations = [text for text, _ in good], [translation for _, translation in good]
+        languages = languages_read(translator, source, texts)
+        sources = [translator.as_read(*each, target) for each in zip(texts, languages, strict=True)]
         readings = iter(read_translations(translator, sources, translations, target))
         for each in batch:
             yield (("", ""), each) if isinstance(each, InputError) else (each, next(readings))

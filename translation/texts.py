@@ -12,6 +12,7 @@ from common.result import Result
 from translation.careful import Sentence, readable, translate_prepared
 from translation.decoding import Decoding
 from translation.detection import detect
+from translation.dictionary import BRACES
 from translation.given_names import GIVEN_NAMES
 from translation.languages import AUTO
 from translation.network import TranslationNetwork
@@ -70,16 +71,20 @@ def split_texts(
         InputError: A text is not valid Unicode.
     """
     check_unicode(texts)
-    if source == AUTO:
-        languages = [found.language for found in detect(network, texts, alike=True)]
-    else:
-        languages = [source] * len(texts)
+    languages = languages_read(network, source, texts)
     return [
         (language, [text])
         if source == AUTO and language in (target, "")
-        else (language, _pieces(network, text, language, item))
+        else (language, _pieces(network, text, (language, target), item))
         for text, language, item in zip(texts, languages, items, strict=True)
     ]
+
+
+def languages_read(network: TranslationNetwork, source: str, texts: Sequence[str]) -> list[str]:
+    """The language of each text: ``source``, or what it seems to be if that is ``"auto"``."""
+    if source != AUTO:
+        return [source] * len(texts)
+    return [found.language for found in detect(network, texts, alike=True)]
 
 
 def check_unicode(texts: Iterable[str]) -> None:
@@ -92,14 +97,17 @@ def check_unicode(texts: Iterable[str]) -> None:
             raise InputError(f"text must be UTF-8, got {shown}; convert it to UTF-8") from None
 
 
-def _pieces(network: TranslationNetwork, text: str, language: str, item: int) -> list[str | Sentence]:
-    """The pieces of a text, sentences prepared for the model and cut to a length that suits it."""
+def _knowledge(network: TranslationNetwork, text: str, language: str, target: str) -> Knowledge:
+    """What a model knows of a language that it translates a text from."""
     # Those of the text where none are recorded: nothing is unknown then.
-    characters = frozenset(network.config.characters or text)
-    most = min(_LONGEST, network.config.maximum_length - 1)
+    characters = frozenset(network.config.characters or text).difference(BRACES if network.dictionary else ())
+    rare, own = network.dictionary.of(language, target), network.dictionary.own(language, target)
 
     def knows(word: str) -> bool:
-        return is_seen(word, language, network.words)
+        small = word.lower()
+        # What stays as it is in translations is better carried over.
+        has_translation = small in own or rare.get(small, small).lower() != small
+        return has_translation or is_seen(word, language, network.words)
 
     def rarity(word: str) -> tuple[int, list[int]]:
         # What comes more often is fewer byte pairs, and those that were joined earlier.
@@ -110,13 +118,23 @@ def _pieces(network: TranslationNetwork, text: str, language: str, item: int) ->
         return min(word, word.capitalize(), key=rarity)
 
     def is_name(word: str) -> bool:
-        return word in network.names or (word in GIVEN_NAMES and not knows(word))
+        is_one = word in network.names or (word in GIVEN_NAMES and not knows(word))
+        return is_one and word.lower() not in own
 
-    model = Knowledge(knows, is_name, usual, characters)
+    return Knowledge(knows, is_name, usual, characters)
+
+
+def _pieces(
+    network: TranslationNetwork, text: str, direction: tuple[str, str], item: int
+) -> list[str | Sentence]:
+    """The pieces of a text, sentences prepared for the model and cut to a length that suits it."""
+    model = _knowledge(network, text, *direction)
+    most = min(_LONGEST, network.config.maximum_length - 1)
 
     @cache  # what fits is read twice
     def read(sentence: str) -> Prepared:
-        return prepare(sentence, model)
+        prepared = prepare(sentence, model)
+        return replace(prepared, text=network.as_read(prepared.text, *direction))
 
     def fits(sentence: str) -> bool:
         text, carried = read(sentence).text, read(sentence).carried
@@ -127,7 +145,7 @@ def _pieces(network: TranslationNetwork, text: str, language: str, item: int) ->
 
     pieces: list[str | Sentence] = []
     sentences = 0
-    for piece in split_text(text, language):
+    for piece in split_text(text, direction[0]):
         for cut in cut_sentence(piece.text, fits) if piece.is_sentence else [piece]:
             if cut.is_sentence and read(cut.text).has_words:
                 pieces.append(Sentence(read(cut.text), item + (sentences << 32), is_first=not sentences))

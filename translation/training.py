@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -15,6 +16,7 @@ from data.records import SentencePair
 from translation.corpus import Corpus, augment
 from translation.fine_tuning import start_from
 from translation.model import Translator
+from translation.rare_words import learn_rare_words
 from translation.recipe import TranslatorRecipe
 from translation.records import TranslationBatch
 from translation.scores import bleu
@@ -35,6 +37,9 @@ def train_translator(
     shown, held_out = read_collections(recipe)
     translator = _translator(recipe, [pair for collection in shown for pair in collection.pairs])
     _check_directions(translator, held_out)
+    if translator.dictionary or (recipe.model.dictionary and not recipe.start_from):
+        shown = _with_hints(translator, shown)
+    held_out = [replace(each, pairs=_as_read(translator, each.pairs)) for each in held_out]
     corpus = Corpus(translator, shown, recipe)
     held_out = [corpus.fitting(collection) for collection in held_out]
     weights = sum(parameter.numel() for parameter in translator.parameters()) / 1e6
@@ -78,6 +83,23 @@ def _translator(recipe: TranslatorRecipe, pairs: Sequence[SentencePair]) -> Tran
             language, {pair.target for pair in pairs if pair.target_language == language}
         )
     return translator
+
+
+def _with_hints(translator: Translator, collections: Sequence[Collection]) -> list[Collection]:
+    """What the translator is to read of each collection; what rare words are is put on record."""
+    pairs = [pair for each in collections for pair in each.pairs]
+    translator.dictionary, sources = learn_rare_words(pairs, translator.dictionary)
+    hinted = (
+        replace(pair, source=translator.begun(source)) for pair, source in zip(pairs, sources, strict=True)
+    )
+    return [replace(each, pairs=list(islice(hinted, len(each.pairs)))) for each in collections]
+
+
+def _as_read(translator: Translator, pairs: Sequence[SentencePair]) -> list[SentencePair]:
+    return [
+        replace(pair, source=translator.as_read(pair.source, pair.source_language, pair.target_language))
+        for pair in pairs
+    ]
 
 
 def _train_tokenizer(pairs: Sequence[SentencePair], recipe: TranslatorRecipe) -> Tokenizer:

@@ -44,6 +44,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="draw what the model looked at for each word into a .html, .png or .svg",
     )
+    parser.add_argument(
+        "--glossary",
+        type=Path,
+        metavar="FILE",
+        help="WORD<TAB>TRANSLATION on each line: the model is told so, and mostly follows",
+    )
     add_decoding(parser, "--beam 5")
     add_coverage(parser)
     add_constraints(parser)
@@ -53,11 +59,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Translate what was given, write it, and report what went wrong; 1 if a line did."""
     _check(options)
+    from translation.glossary import read_glossary, with_glossary
+    from translation.languages import AUTO
     from translation.model import USUAL, Translator
 
     how = chosen_decoding(options, USUAL)
     translator = Translator.load(options.model)
     translator.check_direction(options.source, options.target)
+    if options.glossary:
+        words = read_glossary(options.glossary)
+        languages = translator.languages if options.source == AUTO else [options.source]
+        translator.dictionary = with_glossary(translator.dictionary, languages, options.target, words)
     if options.explain:
         _explain(options, translator, how)
     lines = 1 if options.format == "jsonl" or options.field else options.count

@@ -11,6 +11,7 @@ from common.tokenizer import Tokenizer
 from data.records import SentencePair
 from data.synthetic import numbers
 from translation.corpus import Corpus, augment, cut_words
+from translation.dictionary import Dictionary
 from translation.model import Translator
 from translation.placeholders import PLACEHOLDERS
 from translation.recipe import ModelSettings, PairFiles, TranslatorRecipe
@@ -30,7 +31,7 @@ SMALL = ModelSettings(
 FILES = PairFiles(Path("a"), "digits", "words", both_ways=False)
 
 
-def corpus(*collections, model=SMALL, **changes):
+def corpus(*collections, model=SMALL, dictionary=None, **changes):
     """Of collections, each pairs and their share of an epoch; nothing is changed in them."""
     recipe = TranslatorRecipe(
         output=Path("out"),
@@ -45,6 +46,7 @@ def corpus(*collections, model=SMALL, **changes):
         special_tokens=["<digits>", "<words>"],
     )
     translator = Translator(model.translator(len(tokenizer), ("digits-words", "words-digits")), tokenizer)
+    translator.dictionary = dictionary or Dictionary()
     shown = [Collection(replace(FILES, share=share), pairs) for pairs, share in collections]
     return Corpus(translator, shown, recipe)
 
@@ -137,6 +139,26 @@ def test_changed_pairs_still_translate():
         assert (source, target) == (f"{name} hat {number} Hunde.", f"{name} has {number} dogs.")
     question = replace(pair, source="Hat sie?", target="Has she?")
     assert {augment(question, Random(seed)).target for seed in range(99)} == {"Has she?"}
+
+
+def test_one_in_ten_pairs_comes_without_its_hints():
+    hinted = [replace(pair, source=f"{pair.source}{{ x}}") for pair in NUMBERS * 20]
+    made = corpus((hinted, 1.0), dictionary=Dictionary({"digits-words": {"one": "two"}}))
+    found = pairs_in(made, made.epoch(0))
+    assert {source.removesuffix("{ x}") for source, _ in found} == {pair.source for pair in NUMBERS}
+    plain = sum(times for (source, _), times in found.items() if "{" not in source)
+    # Give or take four standard deviations.
+    assert plain == pytest.approx(120, abs=4 * (1200 * 0.1 * 0.9) ** 0.5)
+    # Braces that are no hints stay where there are no hints.
+    made = corpus((hinted, 1.0))
+    assert pairs_in(made, made.epoch(0)) == Counter((pair.source, pair.target) for pair in hinted)
+
+
+def test_a_hint_keeps_its_capitals():
+    pair = SentencePair("Anna hat Hunde{ Dogs}.", "Anna has dogs.", "de", "en")
+    found = {augment(pair, Random(seed)).source for seed in range(99)}
+    assert "anna hat hunde{ Dogs}." in found
+    assert all("{ Dogs}" in source for source in found)
 
 
 def test_cut_words_are_the_same_text_spelled_otherwise():

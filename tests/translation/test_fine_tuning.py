@@ -7,6 +7,7 @@ from common.errors import InputError
 from common.training import TrainingConfig
 from data.records import SentencePair
 from data.synthetic import numbers
+from translation.dictionary import Dictionary
 from translation.fine_tuning import start_from
 from translation.model import Translator
 from translation.recipe import PairFiles, TranslatorRecipe
@@ -64,6 +65,15 @@ def test_what_is_written_is_added_to_what_is_on_record(tiny_translator, tmp_path
     for text in ("ein hund", "durch den schnee"):
         assert found.vocabulary("de")[known.tokenizer.encode(text)].all()
     assert before.sum() < found.vocabulary("de").sum() < len(known.tokenizer)
+
+
+def test_the_dictionary_is_kept(tiny_translator, tmp_path):
+    known = Translator.load(tiny_translator, device="cpu")
+    assert not start_from(str(tiny_translator), [DOG], 0.0).dictionary
+    known.dictionary = Dictionary({"de-en": {"hund": "dog"}})
+    known.save(tmp_path / "hinted")
+    found = start_from(str(tmp_path / "hinted"), [DOG], 0.0)
+    assert found.dictionary.of("de", "en") == {"hund": "dog"}
 
 
 def test_a_language_it_does_not_know(tiny_translator):

@@ -10,6 +10,7 @@ from common.result import Result
 from common.sampling import GREEDY, Sampling
 from common.search import Beam
 from common.tokenizer import Tokenizer
+from translation.dictionary import Dictionary
 from translation.encoder import EncoderConfig
 from translation.model import Translator
 from translation.reading import read_translations
@@ -278,6 +279,18 @@ def test_saved_and_loaded(tmp_path, cell, storage, error):
             translator.translate(SENTENCES, "de", "en", strategy)
         )
         assert again.detect(SENTENCES) == translator.detect(SENTENCES)
+
+
+def test_a_dictionary_is_saved_too_and_makes_sources_read_otherwise(tmp_path):
+    translator = translator_of()
+    assert translator.as_read("Hund", "de", "en") == "Hund"
+    translator.dictionary = Dictionary({"de-en": {"hund": "dog"}})
+    translator.save(tmp_path / "model")
+    again = Translator.load(tmp_path / "model", device="cpu")
+    assert again.as_read("Ein Hund!", "de", "en") == again.begun("Ein Hund!").replace("Hund", "Hund{ dog}")
+    assert again.as_read("Ein Hund!", "en", "de") == again.begun("Ein Hund!")
+    long = "Hund " * (again.config.maximum_length // 5)
+    assert again.as_read(long, "de", "en") == long
 
 
 def test_another_kind_of_model(tmp_path):

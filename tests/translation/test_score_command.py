@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from translation.dictionary import Dictionary
 from translation.model import Translator
 from translation.reading import read_translations
 
@@ -46,6 +47,23 @@ def test_records_have_tokens_and_their_probabilities(score, readings):
         assert "".join(record["tokens"]).strip() == f"{translation}<eos>"
         assert record["probabilities"] == pytest.approx(reading.log_probabilities.exp().tolist(), abs=1e-4)
         assert sum(map(math.log, record["probabilities"])) == pytest.approx(record["score"], abs=0.2)
+
+
+@pytest.mark.parametrize("source", ["de", "auto"])
+def test_sources_are_read_with_the_hints_that_translating_gives_them(call, tiny_translator, tmp_path, source):
+    translator = Translator.load(tiny_translator)
+    translator.dictionary = Dictionary({f"{each}-en": {"hund": "dog"} for each in translator.languages})
+    translator.save(tmp_path / "hinted")
+    pairs = STDIN + b"hund " * 15 + b"\tdogs\n"
+    outcome = call(
+        *("score", "translation", "--from", source, "--to", "en", "--model", tmp_path / "hinted"), stdin=pairs
+    )
+    long = "hund " * 15  # with hints it would be too long
+    hinted = [("ein hund{ dog}", "a dog"), *PAIRS[1:], (long, "dogs")]
+    readings = read_translations(translator, *map(list, zip(*hinted, strict=True)), "en")
+    assert [float(line) for line in outcome.lines] == pytest.approx(
+        [float(reading.log_probabilities.sum()) for reading in readings], abs=1e-3
+    )
 
 
 def test_files_and_an_output(score, inwords, tiny_translator, tmp_path):

@@ -2,6 +2,7 @@ import asyncio
 import random
 import re
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import replace
 
 import pytest
@@ -17,6 +18,7 @@ from common.search import Beam
 from common.tokenizer import Tokenizer
 from translation import texts as texts_module
 from translation.careful import Sentence
+from translation.dictionary import Dictionary
 from translation.encoder import EncoderConfig
 from translation.model import Translator
 from translation.placeholders import PLACEHOLDERS
@@ -366,3 +368,42 @@ def test_several_threads_share_a_translator(learned):
 def test_what_is_no_valid_unicode(learned):
     with pytest.raises(InputError, match="text must be UTF-8"):
         learned.translate("Lom \ud800 mir", "xa", "yb")
+
+
+@pytest.fixture
+def hinted(learned):
+    """The translator of which it is on record that it reads hints."""
+    translator = copy(learned)
+    translator.dictionary = Dictionary({"xa-yb": {"mir": "fep", "qwertz": "uiop", "zorp": "Zorp"}})
+    return translator
+
+
+def test_rare_words_are_read_with_hints(hinted):
+    ((_, pieces),) = split_texts(hinted, "xa", "yb", ["Lom mir.  MIR LOM!\nSor"], [0])
+    read = [piece.prepared.text for piece in pieces if isinstance(piece, Sentence)]
+    assert [text.lower() for text in read] == ["lom mir{ fep}.", "mir{ fep} lom!", "sor"]
+    ((_, pieces),) = split_texts(hinted, "yb", "xa", ["Dag mir."], [0])
+    assert pieces[0].prepared.text.lower() == "dag mir."
+
+
+def test_a_word_that_has_a_translation_is_no_unknown_name(hinted):
+    ((_, (piece,)),) = split_texts(hinted, "xa", "yb", ["Lom Qwertz Zorp Asdf tas."], [0])
+    assert piece.prepared.text.lower() == "lom qwertz{ uiop} ① tas."
+    assert piece.prepared.carried == ("Zorp Asdf",)
+
+
+def test_braces_that_are_no_hints_are_carried_over(hinted):
+    ((_, (piece,)),) = split_texts(hinted, "xa", "yb", ["Lom { dag} mir{ tas}."], [0])
+    assert set(piece.prepared.carried) == {"{", "}"}
+    assert re.findall(r"\{[^}]*\}?|\}", piece.prepared.text) == ["{ fep}"]
+    # It has not learned to read them, and does not write them.
+    assert hinted.translate("Lom { tas }.", "xa", "yb").text == "Dag { bin }."
+
+
+def test_own_words_are_no_names(hinted):
+    text = "Lom Zorp tas PETER Peter."
+    own = {"zorp": "Zorp", "peter": "Pjotr"}
+    hinted.dictionary = hinted.dictionary.with_words("xa", "yb", own)
+    ((_, (piece,)),) = split_texts(hinted, "xa", "yb", [text], [0])
+    assert piece.prepared.text.lower() == "lom zorp{ zorp} tas peter{ pjotr} peter{ pjotr}."
+    assert piece.prepared.carried == ()

@@ -12,6 +12,8 @@ from common.sampling import GREEDY
 from common.training import TrainingConfig
 from data.records import SentencePair
 from data.synthetic import numbers
+from translation import rare_words
+from translation.corpus import Corpus
 from translation.model import Translator
 from translation.recipe import ModelSettings, PairFiles, TranslatorRecipe
 from translation.training import train_translator
@@ -135,6 +137,38 @@ def test_a_model_remembers_the_characters_and_words_it_has_seen(recipe):
     assert not translator.vocabulary("words").all()
     for line in texts.splitlines():
         assert translator.vocabulary("words")[translator.tokenizer.encode(line.split("\t")[1])].all()
+
+
+LAMPS = [(f"The {word} lamp is.", f"Die {word}e Lampe ist.") for word in ("old", "red", "wet", "new")]
+RARE = [*LAMPS * 2, ("The cat.", "Die Katze."), ("Hut.", "Haus.")]
+
+
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_rare_words_are_put_on_record_and_read_with_hints(recipe, tmp_path, monkeypatch, dictionary):
+    monkeypatch.setattr(rare_words, "RARE", 4)
+    monkeypatch.setattr(rare_words, "ONE_IN", 1)
+    (batch, read) = Corpus._batch, set[str]()
+
+    def remember(corpus, pairs, encoded):
+        read.update(pair.source for pair in pairs)
+        return batch(corpus, pairs, encoded)
+
+    monkeypatch.setattr(Corpus, "_batch", remember)
+    (tmp_path / "train.tsv").write_text("".join(f"{first}\t{second}\n" for first, second in RARE))
+    (tmp_path / "held-out.tsv").write_text("The lamp, {the} cat.\tDie Lampe.\n")
+    shown, held_out = (
+        (PairFiles(tmp_path / name, "en", "de", both_ways=False),) for name in ("train.tsv", "held-out.tsv")
+    )
+    model = replace(SMALL, dictionary=dictionary, vocabulary_size=300)
+    recipe = replace(recipe, pairs=shown, validation=held_out, model=model, augmentation=0.0)
+    translator = Translator.load(train_translator(recipe), device="cpu")
+    if dictionary:
+        assert translator.dictionary.of("en", "de")["cat"] == "Katze"
+        assert {"The cat.", "The old lamp{ Lampe} is{ ist}."} < read
+        assert any(source.startswith("The lamp{ Lampe}, {the} cat{ Katze}") for source in read)
+    else:
+        assert not translator.dictionary
+        assert read == {*dict(RARE), "The lamp, {the} cat."}
 
 
 def test_nothing_but_long_pairs(recipe, tmp_path):

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from common.page import SUFFIXES
+from translation.dictionary import Dictionary
 from translation.model import Translator
 
 SAMPLES = ("--temperature", "1", "--seed", "3")
@@ -342,3 +343,20 @@ def test_records_are_json_of_one_line_whatever_is_in_them(translate):
     (record,) = translate("--field", "t", *SAMPLES, stdin=stdin).records
     assert record["x"] == "a\nb"
     assert re.findall("[\n\u2028]", record["translation"]) == ["\n", "\u2028"]
+
+
+def test_a_glossary_is_for_a_model_that_reads_hints(call, tiny_translator, tmp_path):
+    (tmp_path / "glossary.tsv").write_text("hund\thound\n")
+    flags = ("--to", "en", "--glossary", tmp_path / "glossary.tsv", "ein hund")
+    outcome = call("translate", "--model", tiny_translator, *flags)
+    assert (outcome.status, outcome.out) == (1, "")
+    assert outcome.err.startswith("error: this model has not learned to follow a glossary; ")
+    hinted = Translator.load(tiny_translator)
+    hinted.dictionary = Dictionary({"de-en": {"schnee": "snow"}})
+    hinted.save(tmp_path / "hinted")
+    for source in ("de", "auto"):
+        outcome = call("translate", "--model", tmp_path / "hinted", "--from", source, *flags)
+        assert outcome.status == 0
+        mine = hinted.dictionary.with_words("de", "en", {"hund": "hound"})
+        hinted.dictionary = mine.with_words("en", "en", {"hund": "hound"})
+        assert outcome.out == f"{hinted.translate('ein hund', source, 'en').text}\n"

@@ -1,0 +1,99 @@
+import stat
+from zipfile import ZipFile
+
+import pytest
+
+from common.errors import InputError
+from translation.dictionary import FILE, Dictionary, hinted, outside_hints, without_hints, words_of
+
+WORDS = {"cotton": "coton", "ballet": "Ballett", "straße": "rue"}
+DIRECTIONS = {"en-fr": WORDS, "fr-en": {"coton": "cotton", "l": "the"}}
+
+
+def test_words_are_made_of_letters():
+    text = "L'eau: 12 garçons, Straßenbahn_2 ①"
+    assert [word[0] for word in words_of(text)] == ["L", "eau", "garçons", "Straßenbahn"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Cotton, or cotton?", "Cotton{ coton}, or cotton{ coton}?"),
+        ("a BALLET-Straße", "a BALLET{ Ballett}-Straße{ rue}"),
+        ("cottons Cottonball ①cotton", "cottons Cottonball ①cotton{ coton}"),
+        ("", ""),
+        ("nothing of it", "nothing of it"),
+    ],
+)
+def test_hints_stand_behind_whole_words_and_can_be_taken_away(text, expected):
+    assert hinted(text, WORDS) == expected
+    assert without_hints(expected) == text
+    assert hinted(text, {}) == text
+
+
+def test_what_is_outside_of_hints_can_be_changed():
+    assert outside_hints("A Ballet{ Ballett} OF ①", str.lower) == "a ballet{ Ballett} of ①"
+    assert outside_hints("{ A}B{ C}", str.lower) == "{ A}b{ C}"
+    assert outside_hints("", str.lower) == ""
+
+
+def test_saved_and_loaded(tmp_path):
+    Dictionary(DIRECTIONS).save(tmp_path)
+    loaded = Dictionary.load(tmp_path)
+    assert loaded
+    assert loaded.directions() == ["en-fr", "fr-en"]
+    assert {name: dict(loaded.of(*name.split("-"))) for name in loaded.directions()} == DIRECTIONS
+    assert loaded.of("de", "en") == {}
+    (tmp_path / "again").mkdir()
+    loaded.save(tmp_path / "again")
+    assert (tmp_path / "again" / FILE).read_bytes() == (tmp_path / FILE).read_bytes()
+
+
+def test_anybody_can_read_and_change_it(tmp_path):
+    Dictionary(DIRECTIONS).save(tmp_path)
+    assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) & 0o444 == 0o444
+    with ZipFile(tmp_path / FILE) as file:
+        assert file.read("fr-en.tsv").decode() == "coton\tcotton\nl\tthe\n"
+    with ZipFile(tmp_path / FILE, "w") as file:
+        file.writestr("en-fr.tsv", "cotton\tcoton hydrophile\r\n")
+    assert Dictionary.load(tmp_path).of("en", "fr") == {"cotton": "coton hydrophile"}
+
+
+def test_there_need_be_none(tmp_path):
+    Dictionary().save(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    loaded = Dictionary.load(tmp_path)
+    assert not loaded
+    assert loaded.directions() == []
+    assert loaded.of("en", "fr") == {}
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-30], lambda data: b"PK" + bytes(len(data) - 2)])
+def test_damaged(tmp_path, damage):
+    Dictionary(DIRECTIONS).save(tmp_path)
+    path = tmp_path / FILE
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(InputError, match=r"dictionary\.zip: damaged; copy the model again"):
+        Dictionary.load(tmp_path)
+
+
+def test_a_line_that_is_none(tmp_path):
+    with ZipFile(tmp_path / FILE, "w") as file:
+        file.writestr("en-fr.tsv", "cotton\tcoton\ncotton\n")
+    with pytest.raises(
+        InputError, match=r"dictionary\.zip, en-fr\.tsv, line 2: expected WORD<TAB>TRANSLATION"
+    ):
+        Dictionary.load(tmp_path).of("en", "fr")
+
+
+def test_own_words_come_first(tmp_path):
+    Dictionary(DIRECTIONS).save(tmp_path)
+    loaded = Dictionary.load(tmp_path)
+    mine = loaded.with_words("en", "fr", {"cotton": "ouate", "x": "y"}).with_words("en", "fr", {"z": "z"})
+    assert mine.of("en", "fr") == WORDS | {"cotton": "ouate", "x": "y", "z": "z"}
+    assert mine.own("en", "fr") == {"cotton": "ouate", "x": "y", "z": "z"}
+    assert mine.of("fr", "en") == DIRECTIONS["fr-en"]
+    assert mine.own("fr", "en") == {}
+    assert loaded.of("en", "fr") == WORDS
+    assert loaded.own("en", "fr") == {}
+    assert mine.with_words("cs", "en", {"a": "b"}).of("cs", "en") == {"a": "b"}
