@@ -98,6 +98,9 @@ class Dictionary:
     def __bool__(self) -> bool:
         return bool(self._file or self._directions)
 
+    def __len__(self) -> int:
+        return sum(len(self.of(*direction.split("-"))) for direction in self.directions())
+
     def directions(self) -> list[str]:
         """All that are on record."""
         if not self._file:

@@ -47,6 +47,7 @@ def train_translator(
         f"{sum(len(each.pairs) for each in corpus.collections):,} pairs and "
         f"{sum(len(each.pairs) for each in held_out):,} to validate on, "
         f"{len(translator.tokenizer):,} byte pairs, {weights:.1f} million weights"
+        + (f", hints for {len(translator.dictionary):,} rare words" if translator.dictionary else "")
     )
     checks = corpus.batches([pair for each in held_out for pair in each.pairs], seed=None)
     train(

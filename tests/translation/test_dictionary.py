@@ -42,6 +42,7 @@ def test_saved_and_loaded(tmp_path):
     loaded = Dictionary.load(tmp_path)
     assert loaded
     assert loaded.directions() == ["en-fr", "fr-en"]
+    assert len(loaded) == 5
     assert {name: dict(loaded.of(*name.split("-"))) for name in loaded.directions()} == DIRECTIONS
     assert loaded.of("de", "en") == {}
     (tmp_path / "again").mkdir()
