@@ -46,6 +46,8 @@ def photograph():
         ("de", "en", "Eine Frau in einem roten Kleid tanzt.", ["woman", "red", "dress"]),
         ("de", "en", "Kinder spielen im Park.", ["hildren", "play", "park"]),
         ("de", "en", "Mein Flug geht am 24. Dezember.", ["flight", "24", "December"]),
+        ("en", "de", "The parcel weighs 3 kg.", ["Paket", "wiegt", "3 kg"]),
+        ("en", "de", "Three men stand around a barrel.", ["Männer", "Fass"]),
         ("en", "de", "Two men are playing guitar.", ["Männer", "Gitarre"]),
         ("en", "de", "A dog runs through the snow.", ["Hund", "Schnee"]),
         ("en", "de", "A woman in a red dress is dancing.", ["Frau", "rote", "tanz"]),
@@ -158,7 +160,7 @@ def test_models_shows_the_cards(call):
 
 @each_directory
 def test_a_model_directory_holds_what_it_should(directory):
-    names = {path.name for path in directory.iterdir()} - {"consensus.safetensors"}
+    names = {path.name for path in directory.iterdir()} - {"consensus.safetensors", "dictionary.zip"}
     assert names == {"config.json", "model.safetensors", "tokenizer.json", "README.md"}
     json.loads((directory / "tokenizer.json").read_text(encoding="utf-8"))
     with safe_open(directory / "model.safetensors", "pt") as file:

@@ -18,13 +18,9 @@ from translation.recipe import TranslatorRecipe
 from translation.records import TranslationBatch
 from translation.rewards import Reference, RewardBatch
 from translation.splitting import Collection
-from translation.swapping import Swaps
 
 UNHINTED = 0.1
 """Share of the pairs that are read without hints, as they are where none are known."""
-
-SWAPPED = 0.05
-"""Share of the pairs in which a rare word stands for another."""
 
 _Encoded = tuple[list[int], list[int]]
 
@@ -37,7 +33,7 @@ class Corpus:
     ) -> None:
         self.tokenizer, self.languages = translator.tokenizer, translator.languages
         self.limit, self.recipe = translator.config.maximum_length, recipe
-        self.swaps = Swaps(translator.dictionary) if translator.dictionary else None
+        self.has_hints = bool(translator.dictionary)
         self._whole: dict[str, list[int]] = {}
         self.collections = [self.fitting(collection) for collection in collections]
 
@@ -65,8 +61,8 @@ class Corpus:
             drawn += [*list(each.pairs) * times, *random.sample(each.pairs, rest)]
         chosen = [random.random() < self.recipe.augmentation for _ in drawn]
         pairs = [augment(pair, random) if each else pair for pair, each in zip(drawn, chosen, strict=True)]
-        if self.swaps:
-            pairs = [_otherwise_hinted(pair, self.swaps, random) for pair in pairs]
+        if self.has_hints:
+            pairs = [_unhinted(pair) if random.random() < UNHINTED else pair for pair in pairs]
         batches = self.batches(pairs, seed=random.getrandbits(32), cuts=random)
         reward = self.recipe.reward
         if reward is None:
@@ -173,9 +169,5 @@ def augment(pair: SentencePair, random: Random) -> SentencePair:
     return replace(pair, source=source, target=target)
 
 
-def _otherwise_hinted(pair: SentencePair, swaps: Swaps, random: Random) -> SentencePair:
-    """The pair, now and then with the hint for another word, or without any."""
-    chance = random.random()
-    if chance < SWAPPED:
-        return swaps.swapped(pair, random)
-    return replace(pair, source=without_hints(pair.source)) if chance < SWAPPED + UNHINTED else pair
+def _unhinted(pair: SentencePair) -> SentencePair:
+    return replace(pair, source=without_hints(pair.source))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Mapping
-from copy import copy
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
@@ -58,19 +57,7 @@ class Dictionary:
 
     def __init__(self, directions: Mapping[str, Mapping[str, str]] | None = None) -> None:
         self._directions = dict(directions or {})
-        self._own: dict[str, Mapping[str, str]] = {}
         self._file, self._path = b"", Path(FILE)
-
-    def with_words(self, source: str, target: str, words: Mapping[str, str]) -> Dictionary:
-        """A dictionary with a person's own words too, in lower case; they come before all others."""
-        other, direction = copy(self), f"{source}-{target}"
-        other._directions = self._directions | {direction: {**self.of(source, target), **words}}
-        other._own = self._own | {direction: {**self.own(source, target), **words}}
-        return other
-
-    def own(self, source: str, target: str) -> Mapping[str, str]:
-        """Of the translations of one direction those that a person has given."""
-        return self._own.get(f"{source}-{target}", {})
 
     def of(self, source: str, target: str) -> Mapping[str, str]:
         """The translations of one direction; none if it is not on record.

@@ -45,6 +45,7 @@ class TranslationNetwork(Model):
             vocabulary_size), in the order of :func:`translation.languages.languages_of`; None where that
             is not on record.
         dictionary: Of rare words, which it reads with hints; empty if it has not learned to.
+        glossary: A person's own words, in lower case, and the translations that they are to have.
     """
 
     vocabularies: Tensor | None
@@ -63,7 +64,7 @@ class TranslationNetwork(Model):
             "vocabularies", torch.zeros(shape, dtype=torch.bool) if config.vocabularies else None
         )
         self.names = frozenset(config.names.split())
-        self.dictionary = Dictionary()
+        self.dictionary, self.glossary = Dictionary(), dict[str, str]()
         self._shortlists = dict[str, Shortlist]()
 
     @classmethod

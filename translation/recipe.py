@@ -92,7 +92,7 @@ class ModelSettings:
     heads: int = 4
     cell: Cell = "lstm"
     dropout: float = 0.3
-    dictionary: bool = True
+    dictionary: bool = False
     maximum_length: int = 256
     storage: Storage = "bfloat16"
 

@@ -14,6 +14,7 @@ from translation.decoding import Decoding
 from translation.detection import detect
 from translation.dictionary import BRACES
 from translation.given_names import GIVEN_NAMES
+from translation.glossary import as_given
 from translation.languages import AUTO
 from translation.network import TranslationNetwork
 from translation.placeholders import PLACEHOLDERS
@@ -101,12 +102,11 @@ def _knowledge(network: TranslationNetwork, text: str, language: str, target: st
     """What a model knows of a language that it translates a text from."""
     # Those of the text where none are recorded: nothing is unknown then.
     characters = frozenset(network.config.characters or text).difference(BRACES if network.dictionary else ())
-    rare, own = network.dictionary.of(language, target), network.dictionary.own(language, target)
+    rare = network.dictionary.of(language, target)
 
     def knows(word: str) -> bool:
-        small = word.lower()
         # What stays as it is in translations is better carried over.
-        has_translation = small in own or rare.get(small, small).lower() != small
+        has_translation = rare.get(word.lower(), word).lower() != word.lower()
         return has_translation or is_seen(word, language, network.words)
 
     def rarity(word: str) -> tuple[int, list[int]]:
@@ -118,8 +118,9 @@ def _knowledge(network: TranslationNetwork, text: str, language: str, target: st
         return min(word, word.capitalize(), key=rarity)
 
     def is_name(word: str) -> bool:
-        is_one = word in network.names or (word in GIVEN_NAMES and not knows(word))
-        return is_one and word.lower() not in own
+        if word.lower() in network.glossary:
+            return True  # what is carried over is its translation
+        return word in network.names or (word in GIVEN_NAMES and not knows(word))
 
     return Knowledge(knows, is_name, usual, characters)
 
@@ -134,7 +135,8 @@ def _pieces(
     @cache  # what fits is read twice
     def read(sentence: str) -> Prepared:
         prepared = prepare(sentence, model)
-        return replace(prepared, text=network.as_read(prepared.text, *direction))
+        carried = tuple(as_given(each, network.glossary) for each in prepared.carried)
+        return replace(prepared, text=network.as_read(prepared.text, *direction), carried=carried)
 
     def fits(sentence: str) -> bool:
         text, carried = read(sentence).text, read(sentence).carried
@@ -150,6 +152,8 @@ def _pieces(
             if cut.is_sentence and read(cut.text).has_words:
                 pieces.append(Sentence(read(cut.text), item + (sentences << 32), is_first=not sentences))
                 sentences += 1
+            elif cut.is_sentence and network.glossary:
+                pieces.append(read(cut.text).finish(read(cut.text).text))
             else:
                 pieces.append(cut.text)
     return pieces

@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--glossary",
         type=Path,
         metavar="FILE",
-        help="WORD<TAB>TRANSLATION on each line: the model is told so, and mostly follows",
+        help="WORD<TAB>TRANSLATION on each line: these words are translated so, as they stand there",
     )
     add_decoding(parser, "--beam 5")
     add_coverage(parser)
@@ -59,17 +59,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Translate what was given, write it, and report what went wrong; 1 if a line did."""
     _check(options)
-    from translation.glossary import read_glossary, with_glossary
-    from translation.languages import AUTO
+    from translation.glossary import read_glossary
     from translation.model import USUAL, Translator
 
     how = chosen_decoding(options, USUAL)
     translator = Translator.load(options.model)
     translator.check_direction(options.source, options.target)
     if options.glossary:
-        words = read_glossary(options.glossary)
-        languages = translator.languages if options.source == AUTO else [options.source]
-        translator.dictionary = with_glossary(translator.dictionary, languages, options.target, words)
+        translator.glossary = read_glossary(options.glossary)
     if options.explain:
         _explain(options, translator, how)
     lines = 1 if options.format == "jsonl" or options.field else options.count

@@ -85,16 +85,3 @@ def test_a_line_that_is_none(tmp_path):
         InputError, match=r"dictionary\.zip, en-fr\.tsv, line 2: expected WORD<TAB>TRANSLATION"
     ):
         Dictionary.load(tmp_path).of("en", "fr")
-
-
-def test_own_words_come_first(tmp_path):
-    Dictionary(DIRECTIONS).save(tmp_path)
-    loaded = Dictionary.load(tmp_path)
-    mine = loaded.with_words("en", "fr", {"cotton": "ouate", "x": "y"}).with_words("en", "fr", {"z": "z"})
-    assert mine.of("en", "fr") == WORDS | {"cotton": "ouate", "x": "y", "z": "z"}
-    assert mine.own("en", "fr") == {"cotton": "ouate", "x": "y", "z": "z"}
-    assert mine.of("fr", "en") == DIRECTIONS["fr-en"]
-    assert mine.own("fr", "en") == {}
-    assert loaded.of("en", "fr") == WORDS
-    assert loaded.own("en", "fr") == {}
-    assert mine.with_words("cs", "en", {"a": "b"}).of("cs", "en") == {"a": "b"}

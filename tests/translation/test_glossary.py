@@ -3,8 +3,7 @@ import re
 import pytest
 
 from common.errors import InputError
-from translation.dictionary import Dictionary
-from translation.glossary import read_glossary, with_glossary
+from translation.glossary import as_given, read_glossary
 
 
 def test_words_and_their_translations(tmp_path):
@@ -16,9 +15,8 @@ def test_words_and_their_translations(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("two words\tx", "'two words' is not one word of letters; give one word and its"),
+        ("two words\tx", "'two words' is not one word of letters; give one, and its"),
         ("R2D2\tx", "'R2D2' is not one word of letters"),
-        ("a\t{b}", "'{b}', for 'a', has braces in it; leave them out"),
         ("a\tb\tc", "line 1"),
         ("only", "line 1"),
         ("", "has no sentence pairs"),
@@ -36,12 +34,15 @@ def test_no_file(tmp_path):
         read_glossary(tmp_path / "glossary.tsv")
 
 
-def test_it_is_for_each_language_that_may_be_read():
-    mine = with_glossary(Dictionary({"en-fr": {"a": "b"}}), ["en", "de"], "fr", {"c": "d"})
-    assert mine.of("en", "fr") == {"a": "b", "c": "d"}
-    assert mine.of("de", "fr") == mine.own("de", "fr") == {"c": "d"}
-
-
-def test_a_model_without_hints():
-    with pytest.raises(InputError, match=r"has not learned to follow a glossary; train it with model\.dict"):
-        with_glossary(Dictionary(), ["en"], "fr", {"c": "d"})
+@pytest.mark.parametrize(
+    ("carried", "given"),
+    [
+        ("Cotton", "Baumwolle"),
+        ("Peter Cotton-COTTON", "Peter Baumwolle-Baumwolle"),
+        ("cotton.org/cotton", "cotton.org/cotton"),
+        ("cottons", "cottons"),
+        ("12", "12"),
+    ],
+)
+def test_of_what_is_carried_over_words_are_translated(carried, given):
+    assert as_given(carried, {"cotton": "Baumwolle"}) == given

@@ -400,10 +400,13 @@ def test_braces_that_are_no_hints_are_carried_over(hinted):
     assert hinted.translate("Lom { tas }.", "xa", "yb").text == "Dag { bin }."
 
 
-def test_own_words_are_no_names(hinted):
-    text = "Lom Zorp tas PETER Peter."
-    own = {"zorp": "Zorp", "peter": "Pjotr"}
-    hinted.dictionary = hinted.dictionary.with_words("xa", "yb", own)
-    ((_, (piece,)),) = split_texts(hinted, "xa", "yb", [text], [0])
-    assert piece.prepared.text.lower() == "lom zorp{ zorp} tas peter{ pjotr} peter{ pjotr}."
-    assert piece.prepared.carried == ()
+def test_a_glossary_is_followed_always(learned):
+    """Whether a word is known, a name, in capitals, or alone in its sentence."""
+    own = copy(learned)
+    own.glossary = {"lom": "Xyz", "peter": "Pjotr", "qwertz": "uiop zorp"}
+    texts = ["Mir lom tas.", "Peter tas qwertz!", "MIR LOM.", "Lom", "lom.org", "Mir Lom Peter."]
+    results = [each.text for each in own.translate(texts, "xa", "yb", GREEDY)]
+    expected = ["Fep Xyz bin.", "Pjotr bin uiop zorp!", "FEP Xyz.", "Xyz", "lom.org", "Fep Xyz Pjotr."]
+    assert results == expected
+    assert "".join(own.stream(texts[0], "xa", "yb")) == expected[0]
+    assert learned.translate(texts[0], "xa", "yb", GREEDY).text == "Fep dag bin."
