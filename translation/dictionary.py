@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
@@ -72,8 +73,11 @@ class Dictionary:
 
     def _read(self, direction: str) -> dict[str, str]:
         name = f"{direction}.tsv"
-        with ZipFile(io.BytesIO(self._file)) as file:
-            lines = file.read(name).decode().splitlines() if name in file.namelist() else []
+        try:
+            with ZipFile(io.BytesIO(self._file)) as file:
+                lines = file.read(name).decode().splitlines() if name in file.namelist() else []
+        except (BadZipFile, zlib.error, UnicodeDecodeError):
+            raise self._damaged() from None
         columns = [line.split("\t") for line in lines]
         for number, each in enumerate(columns, start=1):
             if len(each) != 2:
@@ -117,10 +121,10 @@ class Dictionary:
         if path.exists():
             dictionary._file, dictionary._path = path.read_bytes(), path
             try:
-                with ZipFile(io.BytesIO(dictionary._file)) as file:
-                    damaged = file.testzip() is not None
+                ZipFile(io.BytesIO(dictionary._file)).close()
             except BadZipFile:
-                damaged = True
-            if damaged:
-                raise InputError(f"{path}: damaged; copy the model again or train it anew")
+                raise dictionary._damaged() from None
         return dictionary
+
+    def _damaged(self) -> InputError:
+        return InputError(f"{self._path}: damaged; copy the model again or train it anew")

@@ -19,7 +19,7 @@ SHARE = 0.34
 """As often as this a word must have its translation, of the times that it comes."""
 
 MOST_PAIRS = 300_000
-"""Of two languages are aligned, as it takes some 5 kilobytes for each."""
+"""Of two languages are aligned, as it takes some 7 kilobytes for each."""
 
 _LONGEST = 60  # words of a sentence that is aligned
 

@@ -85,3 +85,17 @@ def test_a_line_that_is_none(tmp_path):
         InputError, match=r"dictionary\.zip, en-fr\.tsv, line 2: expected WORD<TAB>TRANSLATION"
     ):
         Dictionary.load(tmp_path).of("en", "fr")
+
+
+def test_a_direction_that_is_damaged_is_found_out_when_it_is_read(tmp_path):
+    Dictionary(DIRECTIONS | {"en-de": {f"word{number}": f"Wort{number}" for number in range(99)}}).save(
+        tmp_path
+    )
+    path = tmp_path / FILE
+    data = bytearray(path.read_bytes())
+    data[60:70] = bytes(10)
+    path.write_bytes(data)
+    loaded = Dictionary.load(tmp_path)
+    with pytest.raises(InputError, match=r"dictionary\.zip: damaged; copy the model again"):
+        loaded.of("en", "de")
+    assert loaded.of("en", "fr") == WORDS
