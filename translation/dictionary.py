@@ -13,7 +13,7 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 from common.errors import InputError
 from translation.placeholders import PLACEHOLDERS
@@ -43,7 +43,7 @@ def hinted(text: str, translations: Mapping[str, str]) -> str:
 
 
 def without_hints(text: str) -> str:
-    """A text as it was before it was :func:`hinted`."""
+    """A text as it was before it was :func:`hinted`, if it had no braces itself."""
     return _HINT.sub("", text)
 
 
@@ -108,7 +108,7 @@ class Dictionary:
                 translations = sorted(self.of(*direction.split("-")).items())
                 text = "".join(f"{word}\t{translation}\n" for word, translation in translations)
                 # Of no date, so that the same model is the same file.
-                file.writestr(ZipInfo(f"{direction}.tsv"), text, compress_type=8, compresslevel=9)
+                file.writestr(ZipInfo(f"{direction}.tsv"), text, ZIP_DEFLATED, compresslevel=9)
 
     @classmethod
     def load(cls, directory: Path) -> Dictionary:

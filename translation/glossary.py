@@ -10,6 +10,8 @@ from common.errors import InputError
 from data.parallel import read_pairs
 from translation.dictionary import words_of
 
+_OF_ADDRESSES = "./\\:@_"
+
 
 def read_glossary(path: Path) -> dict[str, str]:
     """Words, in lower case, and their translations, from a TSV of two columns.
@@ -28,6 +30,6 @@ def read_glossary(path: Path) -> dict[str, str]:
 
 def as_given(carried: str, glossary: Mapping[str, str]) -> str:
     """What is carried over, with the translations that a glossary has of its words; addresses stay."""
-    if not all(character.isalpha() or character in " -'’" for character in carried):
+    if any(character.isdecimal() or character in _OF_ADDRESSES for character in carried):
         return carried
     return re.sub(r"\w+", lambda word: glossary.get(word[0].lower(), word[0]), carried)

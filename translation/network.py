@@ -90,10 +90,8 @@ class TranslationNetwork(Model):
         """
         if not self.dictionary:
             return sentence
-        text, most = (
-            hinted(self.begun(sentence), self.dictionary.of(source, target)),
-            self.config.maximum_length,
-        )
+        text = hinted(self.begun(sentence), self.dictionary.of(source, target))
+        most = self.config.maximum_length
         # No token has less than a byte, the space before the first among them.
         fits = len(text.encode()) + 2 <= most or len(self.tokenizer.encode(text)) < most
         return text if fits else sentence

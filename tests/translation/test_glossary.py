@@ -41,6 +41,8 @@ def test_no_file(tmp_path):
         ("Peter Cotton-COTTON", "Peter Baumwolle-Baumwolle"),
         ("cotton.org/cotton", "cotton.org/cotton"),
         ("cottons", "cottons"),
+        ("{Cotton}", "{Baumwolle}"),
+        ("me@cotton", "me@cotton"),
         ("12", "12"),
     ],
 )
