@@ -24,7 +24,7 @@ BRACES = "{}"
 """What hints stand in: a model that has learned to read them reads no others."""
 
 _WORD = re.compile(rf"[^\W\d_{PLACEHOLDERS}]+")
-_HINT = re.compile(r"\{[^{}]*\}")
+_HINT = re.compile(r"\{ [^{}]*\}")
 
 
 def words_of(text: str) -> list[re.Match[str]]:

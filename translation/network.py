@@ -23,6 +23,7 @@ from data.batches import bucket, pad
 from translation.capitals import known_beginning
 from translation.dictionary import Dictionary, hinted
 from translation.encoder import SentenceEncoder
+from translation.glossary import Glossary
 from translation.languages import AUTO, language_features, languages_of, parts
 from translation.records import TranslationBatch, TranslatorConfig
 from translation.rewards import RewardBatch
@@ -45,7 +46,7 @@ class TranslationNetwork(Model):
             vocabulary_size), in the order of :func:`translation.languages.languages_of`; None where that
             is not on record.
         dictionary: Of rare words, which it reads with hints; empty if it has not learned to.
-        glossary: A person's own words, in lower case, and the translations that they are to have.
+        glossary: A person's own terms and the translations that they are to have.
     """
 
     vocabularies: Tensor | None
@@ -64,7 +65,7 @@ class TranslationNetwork(Model):
             "vocabularies", torch.zeros(shape, dtype=torch.bool) if config.vocabularies else None
         )
         self.names = frozenset(config.names.split())
-        self.dictionary, self.glossary = Dictionary(), dict[str, str]()
+        self.dictionary, self.glossary = Dictionary(), Glossary()
         self._shortlists = dict[str, Shortlist]()
 
     @classmethod

@@ -4,12 +4,12 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import Literal
 
 from translation.capitals import LETTER, begun, in_usual_case, is_heading, is_shouted, without_stress
 from translation.placeholders import PLACEHOLDERS
-from translation.verbatim import EMOJI, LITERAL, NUMBER
+from translation.verbatim import EMOJI, LITERAL, MARKUP, NUMBER
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,13 @@ class Prepared:
         text: With placeholders, and typography that the model knows.
         carried: What ``PLACEHOLDERS[i]`` stands for, as the user wrote it.
         upper: Whether it was all in capitals.
+        joined: The placeholders of markup that has no space before it, and of that which has none after it.
     """
 
     text: str
     carried: tuple[str, ...]
     upper: bool
+    joined: tuple[str, str] = ("", "")
 
     @property
     def has_words(self) -> bool:
@@ -62,6 +64,9 @@ class Prepared:
             return space + items.pop(placeholder) if placeholder in items else ""
 
         translation = translation.upper() if self.upper else translation
+        before, after = self.joined
+        translation = re.sub(rf"\s+(?=[{before}])", "", translation) if before else translation
+        translation = re.sub(rf"(?<=[{after}])\s+", "", translation) if after else translation
         return _PLACEHOLDER.sub(item_or_nothing, translation).lstrip()
 
 
@@ -85,7 +90,7 @@ class Knowledge:
 def prepare(sentence: str, model: Knowledge) -> Prepared:
     """Carry over what the model cannot know, and write the rest as the model has learned it.
 
-    Carried are addresses, paths and code; numbers of two digits or more, dates and amounts; emoji;
+    Carried are addresses, paths, code and markup; numbers of two digits or more, dates and amounts; emoji;
     words and symbols with characters that are unknown; names; and, past the first word, capitalised
     words that the model has seen neither so nor in lower case; neighbours of these as one. From
     the tenth on they stay. In the rest, curly quotes and apostrophes become straight,
@@ -100,16 +105,20 @@ def prepare(sentence: str, model: Knowledge) -> Prepared:
     sentence = unicodedata.normalize("NFC", sentence.translate(_WITHOUT_WIDTH))
     upper = is_shouted(_FIXED.sub(" ", sentence))
     spans = _carried_spans(sentence, replace(model, knows=_anything) if upper else model)[: len(PLACEHOLDERS)]
+    joins = [span.joins(sentence) for span in spans]
     parts, end = [], 0
-    for span, placeholder in zip(spans, PLACEHOLDERS, strict=False):
-        parts += [_plain(sentence[end : span.start]), placeholder]
+    for span, placeholder, (before, after) in zip(spans, PLACEHOLDERS, joins, strict=False):
+        # To the model a placeholder is a word.
+        parts += [_plain(sentence[end : span.start]), " " * before, placeholder, " " * after]
         end = span.end
     text = re.sub(" {2,}", " ", "".join([*parts, _plain(sentence[end:])])).strip()
     if upper or is_heading(text):
         text = begun(in_usual_case(text, model.usual))
     elif (calm := without_stress(text, model.knows, model.usual)) != text:
         text = begun(calm) if begun(text) == text else calm
-    return Prepared(text, tuple(sentence[span.start : span.end] for span in spans), upper)
+    carried = tuple(sentence[span.start : span.end] for span in spans)
+    joined = ["".join(compress(PLACEHOLDERS, (each[side] for each in joins))) for side in (0, 1)]
+    return Prepared(text, carried, upper, (joined[0], joined[1]))
 
 
 def _anything(word: str) -> bool:
@@ -119,11 +128,11 @@ def _anything(word: str) -> bool:
 _PLACEHOLDER = re.compile(rf"(\s?)([{PLACEHOLDERS}])")
 # What may end a sentence after its last word: punctuation and any white space.
 _FINAL = ".!?…\"'»”“’)]" + "".join(filter(str.isspace, map(chr, range(0x3001))))
-_FIXED = re.compile(rf"{LITERAL}|{NUMBER}|{EMOJI}|[{PLACEHOLDERS}]+")
+_FIXED = re.compile(rf"{MARKUP}|{LITERAL}|{NUMBER}|{EMOJI}|[{PLACEHOLDERS}]+")
 # Which emoji and some scripts need.
 _JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 _TOKEN = re.compile(
-    rf"(?P<fixed>{LITERAL}|{NUMBER}|[{PLACEHOLDERS}]+)|(?P<symbol>{EMOJI})|"
+    rf"(?P<markup>{MARKUP})|(?P<fixed>{LITERAL}|{NUMBER}|[{PLACEHOLDERS}]+)|(?P<symbol>{EMOJI})|"
     rf"(?P<word>{LETTER}(?:{LETTER}|[{_JOINERS}\u0300-\u036f])*)|(?P<mark>[^\s])"
 )
 # Soft hyphens, byte-order marks and marks of direction.
@@ -161,6 +170,12 @@ class _Span:
     start: int
     end: int
     kind: _Kind
+    is_markup: bool
+
+    def joins(self, sentence: str) -> tuple[bool, bool]:
+        """Whether it is markup with a word right before it, and right after it."""
+        around = sentence[: self.start][-1:], sentence[self.end :][:1]
+        return self.is_markup and around[0].isalnum(), self.is_markup and around[1].isalnum()
 
 
 def _carried_spans(sentence: str, model: Knowledge) -> list[_Span]:
@@ -168,12 +183,13 @@ def _carried_spans(sentence: str, model: Knowledge) -> list[_Span]:
     is_first = True
     for token in _TOKEN.finditer(sentence):
         kind = _kind(token, is_first, model)
-        is_first = is_first and token.lastgroup in ("symbol", "mark")
+        is_first = is_first and token.lastgroup in ("symbol", "mark", "markup")
         if kind is None:
             continue
-        span = _Span(token.start(), token.end(), kind)
+        span = _Span(token.start(), token.end(), kind, token.lastgroup == "markup")
         if spans and _are_one(spans[-1], span, sentence[spans[-1].end : span.start]):
-            span = _Span(spans.pop().start, span.end, kind)
+            last = spans.pop()
+            span = _Span(last.start, span.end, kind, span.is_markup or last.is_markup)
         spans.append(span)
     return [span for span in spans if span.kind != "first"]
 
@@ -185,6 +201,8 @@ def _kind(token: re.Match[str], is_first: bool, model: Knowledge) -> _Kind | Non
     match token.lastgroup:
         case "fixed":
             return None if len(text) == 1 and text.isdecimal() else "fixed"
+        case "markup":
+            return "fixed"
         case "symbol":
             return "symbol"
         case "mark":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from translation.abbreviations import HABITS, Habits
-from translation.verbatim import EMOJI, LITERAL
+from translation.verbatim import BLOCK, EMOJI, INLINE, LITERAL, MARKUP, TAG
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Piece:
 def split_text(text: str, language: str) -> list[Piece]:
     """Split a text into its sentences and what stands between them.
 
-    Line ends, tabs and the bars of a Markdown table always end a sentence. Not sentences are white
-    space, bullets, list numbers, ``>`` and ``#``, emoji around a sentence, fenced code,
-    and whatever has no letter outside of addresses.
+    Line ends, tabs, the bars of a Markdown table and HTML's blocks always end a sentence. Not
+    sentences are white space, bullets, list numbers, ``>`` and ``#``, emoji and markup around a
+    sentence, fenced code, and whatever has no letter outside of addresses and markup.
 
     Args:
         text: Any string, with any line ends.
@@ -68,13 +68,15 @@ _MARKS = re.compile(
     rf"\d{{1,3}}\.(?=\s)(?!\s+(?:{_MONTHS})\b))\s*)*",
     re.IGNORECASE,
 )
-_AROUND = re.compile(rf"(?:\s|{EMOJI})+")
-_LITERALS = re.compile(LITERAL)
-_CLOSING = r"[\"'”“’‘»«›‹)\]}*_`]"
+_BREAKS = re.compile(rf"(\t|{BLOCK})")
+_BARS = re.compile(rf"(\t|\||{BLOCK})")
+_AROUND = re.compile(rf"(?:\s|{EMOJI}|{INLINE})+")
+_LITERALS = re.compile(rf"{MARKUP}|{LITERAL}")
+_CLOSING = rf"(?:[\"'”“’‘»«›‹)\]}}*_`]|{TAG})"
 _STOP = re.compile(rf"(?<![.!?…‽])([.!?…‽]++){_CLOSING}*+(?=\s)")
 # « Vraiment ? » has a space before its last mark.
 _FRENCH_STOP = re.compile(rf"(?<![.!?…‽])([.!?…‽]++)(?:{_CLOSING}|\s?»)*+(?=\s)")
-_OPENING = re.compile(r"[\s\"'“”„‟‘‚«»‹›(\[{¿¡*_–—-]*")
+_OPENING = re.compile(rf"(?:[\s\"'“”„‟‘‚«»‹›(\[{{¿¡*_–—-]|{TAG})*")
 # The word before a full stop with the parts of its abbreviation: "z. B" of "z. B.".
 _LAST_WORD = re.compile(r"(?:(?<!\w)\w{1,3}\.\s?)*[\w-]+$")
 # Not another initial: "J. A. Smith".
@@ -87,8 +89,8 @@ def _split_lines(text: str, language: str) -> Iterator[Piece]:
     for line in text.splitlines(keepends=True):
         start = _end_of(_MARKS, line)
         yield Piece(line[:start], is_sentence=False)
-        bars = r"(\t|\|)" if line.startswith("|", len(line) - len(line.lstrip())) else r"(\t)"
-        for cell in re.split(bars, line[start:]):
+        is_table = line.startswith("|", len(line) - len(line.lstrip()))
+        for cell in (_BARS if is_table else _BREAKS).split(line[start:]):
             for sentence in _split_cell(cell, language):
                 yield from _trimmed(sentence)
 
@@ -136,7 +138,7 @@ def _ends_sentence(cell: str, stop: re.Match[str], following: int, habits: Habit
 
 
 def _trimmed(text: str, fits: Callable[[str], bool] = lambda text: True) -> Iterator[Piece]:
-    """A stretch as a sentence, apart from the white space and emoji around it."""
+    """A stretch as a sentence, apart from the white space, emoji and markup around it."""
     around = list(_AROUND.finditer(text))
     start = around[0].end() if around and around[0].start() == 0 else 0
     end = around[-1].start() if around and around[-1].end() == len(text) else len(text)

@@ -14,7 +14,6 @@ from translation.decoding import Decoding
 from translation.detection import detect
 from translation.dictionary import BRACES
 from translation.given_names import GIVEN_NAMES
-from translation.glossary import as_given
 from translation.languages import AUTO
 from translation.network import TranslationNetwork
 from translation.placeholders import PLACEHOLDERS
@@ -118,8 +117,6 @@ def _knowledge(network: TranslationNetwork, text: str, language: str, target: st
         return min(word, word.capitalize(), key=rarity)
 
     def is_name(word: str) -> bool:
-        if word.lower() in network.glossary:
-            return True  # what is carried over is its translation
         return word in network.names or (word in GIVEN_NAMES and not knows(word))
 
     return Knowledge(knows, is_name, usual, characters)
@@ -134,8 +131,9 @@ def _pieces(
 
     @cache  # what fits is read twice
     def read(sentence: str) -> Prepared:
-        prepared = prepare(sentence, model)
-        carried = tuple(as_given(each, network.glossary) for each in prepared.carried)
+        marked, translations = network.glossary.marked(sentence)
+        prepared = prepare(marked, model)
+        carried = tuple(each.translate(translations) for each in prepared.carried)
         return replace(prepared, text=network.as_read(prepared.text, *direction), carried=carried)
 
     def fits(sentence: str) -> bool:
@@ -152,8 +150,8 @@ def _pieces(
             if cut.is_sentence and read(cut.text).has_words:
                 pieces.append(Sentence(read(cut.text), item + (sentences << 32), is_first=not sentences))
                 sentences += 1
-            elif cut.is_sentence and network.glossary:
-                pieces.append(read(cut.text).finish(read(cut.text).text))
+            elif cut.is_sentence:
+                pieces.append(network.glossary.translated(cut.text))
             else:
                 pieces.append(cut.text)
     return pieces

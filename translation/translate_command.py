@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--glossary",
         type=Path,
         metavar="FILE",
-        help="WORD<TAB>TRANSLATION on each line: these words are translated so, as they stand there",
+        help="TERM<TAB>TRANSLATION on each line: these terms, of one word or several, are translated so",
     )
     add_decoding(parser, "--beam 5")
     add_coverage(parser)
@@ -59,14 +59,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Translate what was given, write it, and report what went wrong; 1 if a line did."""
     _check(options)
-    from translation.glossary import read_glossary
+    from translation.glossary import Glossary
     from translation.model import USUAL, Translator
 
     how = chosen_decoding(options, USUAL)
     translator = Translator.load(options.model)
     translator.check_direction(options.source, options.target)
     if options.glossary:
-        translator.glossary = read_glossary(options.glossary)
+        translator.glossary = Glossary.read(options.glossary)
     if options.explain:
         _explain(options, translator, how)
     lines = 1 if options.format == "jsonl" or options.field else options.count

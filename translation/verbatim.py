@@ -32,6 +32,35 @@ LITERAL = "|".join(
 )
 """Code in backticks, URLs, e-mail addresses, @handles, #hashtags, files, UTF-8, snake_case."""
 
+TAG = r"</?[A-Za-z!][^<>]{0,300}>"
+"""A tag of HTML or XML."""
+
+_BLOCKS = "article|blockquote|br|dd|div|dt|h[1-6]|hr|li|ol|p|pre|section|t[dhr]|table|title|ul"
+BLOCK = rf"</?(?:{_BLOCKS})\b[^<>]{{0,300}}>"
+"""A tag that stands between sentences."""
+
+INLINE = "|".join(
+    (
+        TAG,
+        r"(?<![\w*])\*{1,3}(?=[\w\"'(])|(?<=[\w.,;:!?\"')])\*{1,3}(?![\w*])",
+        r"(?<![\w_~])(?:_{1,2}|~~)(?=[^\W_]|[\"'(])|(?<=[^\W_])(?:_{1,2}|~~)(?![\w~])",
+        r"!?\[(?=[^\[\]]{1,200}\]\()",
+        r"\]\((?:[^\s()]|\([^\s()]{0,100}\)){1,500}\)",
+    )
+)
+"""What words are marked with: tags, and Markdown's ``**``, ``_``, ``~~`` and ``[text](address)``."""
+
+MARKUP = "|".join(
+    (
+        INLINE,
+        r"&(?:[A-Za-z]{2,8}|#\d{1,7}|#[xX][\da-fA-F]{1,6});",
+        r"(?<!\{)\$?(?:\{\{ ?[\w.|:$-]{1,60} ?\}\}|\{[\w.:$-]{0,60}\})(?!\})",
+        r"(?<![\w%])%(?:\d\$|\(\w{1,40}\))?[sdif@](?!\w)",
+        r"\\[nrt]",
+    )
+)
+"""That, HTML's entities, and what programs fill in or read: ``{name}``, ``{{name}}``, ``%s``, ``\\n``."""
+
 _UNIT = r"(?:km/h|m/s|k?m[²³]|[km]?g|[kcm]?m|[cm]?l|k?Wh?|V|[kMG]?Hz|[kKMGT]B)(?![\w'’])"
 _PLAIN_NUMBER = r"\+?\d+(?:[.,:/'’–×-]\d+)*"
 NUMBER = (

@@ -37,6 +37,11 @@ def test_what_is_outside_of_hints_can_be_changed():
     assert outside_hints("", str.lower) == ""
 
 
+def test_fields_that_a_program_fills_in_are_no_hints():
+    assert without_hints("See {NAME} in Ballet{ Ballett}") == "See {NAME} in Ballet"
+    assert outside_hints("See {NAME}", str.lower) == "see {name}"
+
+
 def test_saved_and_loaded(tmp_path):
     Dictionary(DIRECTIONS).save(tmp_path)
     loaded = Dictionary.load(tmp_path)

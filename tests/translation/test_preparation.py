@@ -48,7 +48,7 @@ def of(sentence):
         "{Peter} and Mary met {Peter Kowalczyk}; {Peter}'s egg is for {Mai}.",
         "How to Boil the Best Egg with NATO",
         "I said {Привет мир}, {漢字} and {Łódź}, {e̋a}.",
-        "the {**}best{**} way {†} it",
+        "the way {†} it {**} and {***} it",
         "a {11} b {12} c {13} d {14} e {15} f {16} or {17} h {18} i {19} j 20 k 21",
     ],
 )
@@ -61,6 +61,43 @@ def test_what_is_carried(marked):
         text = text.replace("{" + item + "}", placeholder, 1)
     assert prepared.text == text
     assert prepared.finish(prepared.text) == marked.replace("{", "").replace("}", "")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "text", "carried"),
+    [
+        ("<b>The best</b> egg.", "① The best ② egg.", ("<b>", "</b>")),
+        ('the <a href="x?y">best</a>way', "the ① best ② way", ('<a href="x?y">', "</a>")),
+        ("a <= b and b > a, <3", "a <= b and b > a, <3", ()),
+        ("in&nbsp;it &amp; at &#8364;;", "in ① it ② at ③;", ("&nbsp;", "&amp;", "&#8364;")),
+        (
+            "{name}, use ${x.y} or {{ a|b }} {0}s",
+            "①, use ② or ③ ④ s",
+            ("{name}", "${x.y}", "{{ a|b }}", "{0}"),
+        ),
+        ("{ my egg} and {{{x}}}", "{ my egg} and {{{x}}}", ()),
+        ("%s met %(name)s at 5%, %%", "① met ② at ③, %%", ("%s", "%(name)s", "5%")),
+        ("egg\\nway", "egg ① way", ("\\n",)),
+        ("the **best** way", "the ① best ② way", ("**", "**")),
+        ("the *best*, __best__ and ~~best~~ way", "the ① best ②, ③ best ④ and ⑤ best ⑥ way", None),
+        ("_the_ snake_case", "① the ② ③", ("_", "_", "snake_case")),
+        ("5 * 3 eggs*", "5 ① 3 eggs ②", ("*", "*")),
+        ("[the way](https://x.org/a_(b)) to", "① the way ② to", ("[", "](https://x.org/a_(b))")),
+        ("![egg](a.png) and [it]", "① egg ② and [it]", ("![", "](a.png)")),
+        ("<b><i>Tom Kowalczyk</i></b> met <me@x.org>", "① Tom ② met ③", None),
+    ],
+)
+def test_markup(sentence, text, carried):
+    """What it touched it touches again; to the model it is a word."""
+    prepared = of(sentence)
+    assert prepared.text == text
+    assert carried is None or prepared.carried == carried
+    assert prepared.finish(prepared.text) == sentence
+
+
+def test_markup_touches_other_words_of_the_translation():
+    assert of("the <b>best</b> egg").finish("das ② Ei ① gut") == "das</b> Ei <b>gut"
+    assert of("the <b>best</b> egg").finish("das ① Ei") == "das <b>Ei</b>"
 
 
 @pytest.mark.parametrize(
@@ -223,6 +260,7 @@ ALPHABET = [
         "½",
         "\u20e3",
     ],
+    *["<b>", "</b>", "**", "{x}", "[", "](y)", "%s", "&amp;", "~~"],
 ]
 
 
@@ -254,7 +292,29 @@ def test_random_sentences_come_back_and_no_placeholder_is_left():
             assert finished.startswith(prepared.begin(written[:end]))
 
 
-@pytest.mark.parametrize("unit", ["a", "!", "a-", "a.", "a/", "12 ", "https://", "@a", "(", "` ", "😀"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "a",
+        "!",
+        "a-",
+        "a.",
+        "a/",
+        "12 ",
+        "https://",
+        "@a",
+        "(",
+        "` ",
+        "😀",
+        "<a ",
+        "[a",
+        "{{a",
+        "**",
+        "](",
+        "&a",
+        "$",
+    ],
+)
 def test_long_sentences_do_not_hang(unit):
     sentence = (unit * (10_000 // len(unit))).strip()
     prepared = of(sentence)

@@ -38,6 +38,11 @@ ALPHABET = [
         "Dr. ",
         "https://a.b",
         " I",
+        "<p>",
+        "</b>",
+        "**",
+        "{x}",
+        "](y)",
     ],
 ]
 
@@ -137,6 +142,23 @@ def test_emoji_around_a_sentence_stay():
     assert sentences("✅ Done! 🎉 See you 👋🏽\n👉 I ❤️ you") == ["Done!", "See you", "I ❤️ you"]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<p>One man.</p>", ["One man."]),
+        ("<li>One<br/>two</li><li>three", ["One", "two", "three"]),
+        ("One <b>man</b> and <i>two</i>", ["One <b>man</b> and <i>two"]),
+        ("<b>One.</b> <i>Two.</i>", ["One.", "Two."]),
+        ("One.</p> <p>two", ["One.", "two"]),
+        ("**One** man. [Two](x.org)", ["One** man.", "Two"]),
+        ("{name} is here", ["{name} is here"]),
+        ("<!DOCTYPE html> {name}, %s &amp; `code`", []),
+    ],
+)
+def test_markup_around_a_sentence_stays(text, expected):
+    assert sentences(text) == expected
+
+
 def test_cells_are_sentences_of_their_own():
     assert sentences("Name\tAge of it\n| First one | 2 | A second. A third. |\nthis | that") == [
         *["Name", "Age of it", "First one", "A second.", "A third.", "this | that"]
@@ -220,7 +242,7 @@ def test_cut_texts_come_back_and_fit():
         assert all(len(piece.text.encode()) <= limit for piece in pieces if piece.is_sentence)
 
 
-@pytest.mark.parametrize("unit", ["a", "a, ", "Ab. ", "!", "\u0301", "https://", "` "])
+@pytest.mark.parametrize("unit", ["a", "a, ", "Ab. ", "!", "\u0301", "https://", "` ", "<p ", "**a", "[a"])
 def test_long_lines_take_no_longer_than_their_length(unit):
     text = unit * (20_000 // len(unit))
     counted = []

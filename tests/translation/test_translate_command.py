@@ -345,11 +345,11 @@ def test_records_are_json_of_one_line_whatever_is_in_them(translate):
 
 
 def test_a_glossary(call, tiny_translator, tmp_path):
-    (tmp_path / "glossary.tsv").write_text("hund\tBeutelbär\n", encoding="utf-8")
+    (tmp_path / "glossary.tsv").write_text("ein Hund\tder Beutelbär\n", encoding="utf-8")
     flags = ("--model", tiny_translator, "--to", "en", "--glossary", tmp_path / "glossary.tsv")
     outcome = call("translate", "--from", "de", *flags, "ein Hund")
     assert outcome.status == 0
-    assert "Beutelbär" in outcome.out
+    assert "der Beutelbär" in outcome.out
     (tmp_path / "glossary.tsv").write_text("ein hund\n")
     outcome = call("translate", *flags, "ein Hund")
     assert (outcome.status, outcome.out) == (1, "")
