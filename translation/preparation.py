@@ -20,7 +20,8 @@ class Prepared:
         text: With placeholders, and typography that the model knows.
         carried: What ``PLACEHOLDERS[i]`` stands for, as the user wrote it.
         upper: Whether it was all in capitals.
-        joined: The placeholders of markup that has no space before it, and of that which has none after it.
+        joined: The placeholders of markup and signs with a word right before, and of those with one right
+            after.
     """
 
     text: str
@@ -90,10 +91,10 @@ class Knowledge:
 def prepare(sentence: str, model: Knowledge) -> Prepared:
     """Carry over what the model cannot know, and write the rest as the model has learned it.
 
-    Carried are addresses, paths, code and markup; numbers of two digits or more, dates and amounts; emoji;
-    words and symbols with characters that are unknown; names; and, past the first word, capitalised
-    words that the model has seen neither so nor in lower case; neighbours of these as one. From
-    the tenth on they stay. In the rest, curly quotes and apostrophes become straight,
+    Carried are addresses, paths, code and markup; numbers of two digits or more, dates and amounts;
+    emoji, and signs such as "+"; words with characters that are unknown; names; and, past the first
+    word, capitalised words that the model has seen neither so nor in lower case; neighbours of these
+    as one. From the tenth on they stay. In the rest, curly quotes and apostrophes become straight,
     unusual spaces, hyphens and ellipses ordinary, characters without width go, and where all is in
     capitals, or each word begins with one as in a heading, or known words are stressed by capitals,
     words are written as usual.
@@ -170,12 +171,12 @@ class _Span:
     start: int
     end: int
     kind: _Kind
-    is_markup: bool
+    has_marks: bool
 
     def joins(self, sentence: str) -> tuple[bool, bool]:
-        """Whether it is markup with a word right before it, and right after it."""
+        """Whether it is markup or a sign with a word right before it, and right after it."""
         around = sentence[: self.start][-1:], sentence[self.end :][:1]
-        return self.is_markup and around[0].isalnum(), self.is_markup and around[1].isalnum()
+        return self.has_marks and around[0].isalnum(), self.has_marks and around[1].isalnum()
 
 
 def _carried_spans(sentence: str, model: Knowledge) -> list[_Span]:
@@ -186,10 +187,10 @@ def _carried_spans(sentence: str, model: Knowledge) -> list[_Span]:
         is_first = is_first and token.lastgroup in ("symbol", "mark", "markup")
         if kind is None:
             continue
-        span = _Span(token.start(), token.end(), kind, token.lastgroup == "markup")
+        span = _Span(token.start(), token.end(), kind, token.lastgroup in ("markup", "mark"))
         if spans and _are_one(spans[-1], span, sentence[spans[-1].end : span.start]):
             last = spans.pop()
-            span = _Span(last.start, span.end, kind, span.is_markup or last.is_markup)
+            span = _Span(last.start, span.end, kind, span.has_marks or last.has_marks)
         spans.append(span)
     return [span for span in spans if span.kind != "first"]
 
@@ -206,7 +207,7 @@ def _kind(token: re.Match[str], is_first: bool, model: Knowledge) -> _Kind | Non
         case "symbol":
             return "symbol"
         case "mark":
-            return "symbol" if is_unknown else None
+            return "symbol" if is_unknown or _is_sign(text) else None
     if is_unknown or model.is_name(text):
         return "name"
     if _is_code(text):
@@ -214,6 +215,12 @@ def _kind(token: re.Match[str], is_first: bool, model: Knowledge) -> _Kind | Non
     if len(text) > 1 and text[0].isupper() and not model.knows(text) and not model.knows(text.lower()):
         return "first" if is_first else "name"
     return None
+
+
+def _is_sign(character: str) -> bool:
+    """Whether a character is the same in all languages and no punctuation."""
+    is_symbol = unicodedata.category(character).startswith("S") or character in "*#@&_\\"
+    return is_symbol and ord(character) not in _PLAIN
 
 
 def _are_one(last: _Span, span: _Span, between: str) -> bool:

@@ -57,9 +57,10 @@ MARKUP = "|".join(
         r"(?<!\{)\$?(?:\{\{ ?[\w.|:$-]{1,60} ?\}\}|\{[\w.:$-]{0,60}\})(?!\})",
         r"(?<![\w%])%(?:\d\$|\(\w{1,40}\))?[sdif@](?!\w)",
         r"\\[nrt]",
+        r"<?[-=]{1,9}>|<[-=]{1,9}",
     )
 )
-"""That, HTML's entities, and what programs fill in or read: ``{name}``, ``{{name}}``, ``%s``, ``\\n``."""
+"""These, HTML's entities, arrows, and what programs replace: ``{name}``, ``{{name}}``, ``%s``, ``\\n``."""
 
 _UNIT = r"(?:km/h|m/s|k?m[²³]|[km]?g|[kcm]?m|[cm]?l|k?Wh?|V|[kMG]?Hz|[kKMGT]B)(?![\w'’])"
 _PLAIN_NUMBER = r"\+?\d+(?:[.,:/'’–×-]\d+)*"
