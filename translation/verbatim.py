@@ -39,7 +39,7 @@ _BLOCKS = "article|blockquote|br|dd|div|dt|h[1-6]|hr|li|ol|p|pre|section|t[dhr]|
 BLOCK = rf"</?(?:{_BLOCKS})\b[^<>]{{0,300}}>"
 """A tag that stands between sentences."""
 
-INLINE = "|".join(
+_INLINE = "|".join(
     (
         TAG,
         r"(?<![\w*])\*{1,3}(?=[\w\"'(])|(?<=[\w.,;:!?\"')])\*{1,3}(?![\w*])",
@@ -48,11 +48,13 @@ INLINE = "|".join(
         r"\]\((?:[^\s()]|\([^\s()]{0,100}\)){1,500}\)",
     )
 )
+# What comes first is quick to tell apart from most of a text.
+INLINE = rf"(?=[<*_~!\[\]])(?:{_INLINE})"
 """What words are marked with: tags, and Markdown's ``**``, ``_``, ``~~`` and ``[text](address)``."""
 
-MARKUP = "|".join(
+_MARKUP = "|".join(
     (
-        INLINE,
+        _INLINE,
         r"&(?:[A-Za-z]{2,8}|#\d{1,7}|#[xX][\da-fA-F]{1,6});",
         r"(?<!\{)\$?(?:\{\{ ?[\w.|:$-]{1,60} ?\}\}|\{[\w.:$-]{0,60}\})(?!\})",
         r"(?<![\w%])%(?:\d\$|\(\w{1,40}\))?[sdif@](?!\w)",
@@ -60,6 +62,7 @@ MARKUP = "|".join(
         r"<?[-=]{1,9}>|<[-=]{1,9}",
     )
 )
+MARKUP = rf"(?=[<*_~!\[\]&${{%\\=-])(?:{_MARKUP})"
 """These, HTML's entities, arrows, and what programs replace: ``{name}``, ``{{name}}``, ``%s``, ``\\n``."""
 
 _UNIT = r"(?:km/h|m/s|k?m[²³]|[km]?g|[kcm]?m|[cm]?l|k?Wh?|V|[kMG]?Hz|[kKMGT]B)(?![\w'’])"
