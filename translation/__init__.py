@@ -1,6 +1,5 @@
 """Translation, many-to-many: an encoder reads a sentence, the shared decoder writes another."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,11 +8,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Glossary", "Translator"]
 
-_MODULES = {"Glossary": "glossary", "Translator": "model"}
-
 
 def __getattr__(name: str) -> Any:
     """Import a class when it is asked for: the command line must not wait for PyTorch."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"translation.{_MODULES[name]}"), name)
+    if name == "Glossary":
+        from translation.glossary import Glossary
+
+        return Glossary
+    if name == "Translator":
+        from translation.model import Translator
+
+        return Translator
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
