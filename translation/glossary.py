@@ -20,11 +20,11 @@ class Glossary:
 
     def __init__(self, terms: Mapping[str, str] | None = None) -> None:
         self._terms = {_folded(term): translation for term, translation in (terms or {}).items()}
-        longest_first = sorted(map(_pattern, self._terms), key=len, reverse=True)
+        longest_first = "|".join(sorted(map(_pattern, self._terms), key=len, reverse=True))
         # What stands in an address is no term, unless all of it is one.
-        self._pattern = re.compile(
-            rf"{LITERAL}|(?<![\w@])(?:{'|'.join(longest_first)})(?![\w@])", re.IGNORECASE
-        )
+        pattern = rf"{LITERAL}|(?<![\w@])(?:{longest_first})(?![\w@])"
+        # Without terms, as mostly, it would be compiled for nothing.
+        self._pattern = re.compile(pattern, re.IGNORECASE) if self._terms else None
 
     @classmethod
     def read(cls, path: Path) -> Glossary:
@@ -38,7 +38,7 @@ class Glossary:
         Returns:
             The sentence, and a table for ``str.translate`` from these characters to the terms' translations.
         """
-        if not self._terms:
+        if self._pattern is None:
             return sentence, {}
         sentence = unicodedata.normalize("NFC", sentence)
         unused = (code for code in count(0x100000) if chr(code) not in sentence)

@@ -41,6 +41,7 @@ BLOCK = rf"</?(?:{_BLOCKS})\b[^<>]{{0,300}}>"
 
 _INLINE = "|".join(
     (
+        r"<(?:code|script|style)\b[^<>]{0,300}>[^<]{0,2000}</(?:code|script|style)>",
         TAG,
         r"(?<![\w*])\*{1,3}(?=[\w\"'(])|(?<=[\w.,;:!?\"')])\*{1,3}(?![\w*])",
         r"(?<![\w_~])(?:_{1,2}|~~)(?=[^\W_]|[\"'(])|(?<=[^\W_])(?:_{1,2}|~~)(?![\w~])",
@@ -50,7 +51,7 @@ _INLINE = "|".join(
 )
 # What comes first is quick to tell apart from most of a text.
 INLINE = rf"(?=[<*_~!\[\]])(?:{_INLINE})"
-"""What words are marked with: tags, and Markdown's ``**``, ``_``, ``~~`` and ``[text](address)``."""
+"""Tags, code with its tags, and Markdown's ``**``, ``_``, ``~~`` and ``[text](address)``."""
 
 _MARKUP = "|".join(
     (

@@ -68,6 +68,7 @@ def test_what_is_carried(marked):
     [
         ("<b>The best</b> egg.", "① The best ② egg.", ("<b>", "</b>")),
         ('the <a href="x?y">best</a>way', "the ① best ② way", ('<a href="x?y">', "</a>")),
+        ("the <code>best egg</code> way", "the ① way", ("<code>best egg</code>",)),
         ("a <= b and b>a->b", "a ① b and b ② a ③ b", ("<=", ">", "->")),
         ("Tom & Mary=at+best; it\\way @ I^2 is | my `it", None, ("&", "=", "+", "\\", "@", "^", "|", "`")),
         ("in&nbsp;it &amp; at &#8364;;", "in ① it ② at ③;", ("&nbsp;", "&amp;", "&#8364;")),

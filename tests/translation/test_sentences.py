@@ -152,6 +152,7 @@ def test_emoji_around_a_sentence_stay():
         ("One.</p> <p>two", ["One.", "two"]),
         ("**One** man. [Two](x.org)", ["One** man.", "Two"]),
         ("{name} is here", ["{name} is here"]),
+        ('<script type="x">my("code");</script> One', ["One"]),
         ("<!DOCTYPE html> {name}, %s &amp; `code`", []),
     ],
 )
