@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import chain, islice
 from pathlib import Path
 
@@ -205,6 +206,7 @@ def _checked(texts: Sequence[str]) -> Sequence[str]:
     return texts
 
 
+@cache
 def _byte_of_symbol() -> dict[str, int]:
     """The byte that each symbol of the byte-level alphabet stands for.
 

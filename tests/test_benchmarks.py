@@ -236,7 +236,7 @@ def test_a_changed_output_is_a_failure(part, monkeypatch, capsys):
             pytest.skip("Multi30k is not in ../shared/data/multi30k")
     monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", ""))
     load = part.load
-    monkeypatch.setattr(part, "load", lambda: spoiled(load()))
+    monkeypatch.setattr(part, "load", lambda *given: spoiled(load(*given)))
     name = part.__name__.rpartition(".")[2]
     assert main(["--quick", "--threads", "1", "--no-peers", "--only", name]) == 1
     assert f"FAILED: {name}, greedy" in capsys.readouterr().err

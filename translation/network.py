@@ -200,10 +200,10 @@ class TranslationNetwork(Model):
     def _language_loss(self, batch: TranslationBatch, logits: Tensor) -> Tensor:
         """Cross-entropy of the languages of a batch's sources, all of them whole and every fourth in part.
 
-        Args:
-            batch: The sources, their lengths and languages.
-            logits: Of the whole sources' languages, (batch, languages).
+        The ``logits`` are of the whole sources' languages, (batch, languages).
         """
+        if len(self.languages) == 1:
+            return 0 * logits.sum()  # nothing to tell apart
         languages = batch.source_languages.to(self.device)
         with torch.no_grad():  # the encoder learns nothing from this
             tokens, lengths = parts(

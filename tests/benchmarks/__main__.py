@@ -66,6 +66,12 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--sentences", type=_positive, default=1000, metavar="N", help="to translate (default: 1000)"
     )
+    parser.add_argument(
+        "--translator",
+        type=Path,
+        metavar="DIR",
+        help="the model whose translation to measure, German to English (default: the built-in one)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument(
         "--plots", type=Path, metavar="DIR", help="where scaling draws scaling.svg (default: here)"
@@ -91,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sentences=options.sentences,
         quick=options.quick,
         peers=options.peers,
+        translator=options.translator,
     )
     measurements: list[Measurement] = []
     failures: list[str] = []
@@ -137,7 +144,7 @@ def _record(
             "python": platform.python_version(),
             "torch": version("torch"),
         },
-        "settings": vars(settings),
+        "settings": vars(settings) | {"translator": str(settings.translator or "built-in")},
         "measurements": [each.as_record() for each in measurements],
         "failures": list(failures),
     }

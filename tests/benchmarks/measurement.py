@@ -1,6 +1,7 @@
 """What travels between the parts: how to measure, a figure beside its limit, and what a part found."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -14,6 +15,7 @@ class Settings:
         sentences: Most sentences of the test set to translate.
         quick: Tiny sizes, to see that everything works; the figures mean nothing.
         peers: Whether to run the peers beside us, where their environments are there.
+        translator: Model directory of the German to English translator to measure; None is the built-in one.
     """
 
     threads: int = 2
@@ -21,6 +23,7 @@ class Settings:
     sentences: int = 1000
     quick: bool = False
     peers: bool = True
+    translator: Path | None = None
 
 
 @dataclass(frozen=True)

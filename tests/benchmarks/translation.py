@@ -36,14 +36,14 @@ BEST = 0
 """In place of a batch size: all sentences at once, batched as the product sees fit."""
 
 
-def load() -> Translator:
-    """The translator whose speed counts, as anybody loads it."""
-    return Translator.load(device="cpu")
+def load(directory: Path | None = None) -> Translator:
+    """The translator whose speed counts, by default the built-in one, as anybody loads it."""
+    return Translator.load(directory, device="cpu")
 
 
-def load_plain() -> Translator:
+def load_plain(directory: Path | None = None) -> Translator:
     """The same weights in 32 bits, without anything that is done for speed."""
-    translator = Translator.load(device="cpu")
+    translator = Translator.load(directory, device="cpu")
     translator.decoder.fast = None
     return translator
 
@@ -158,11 +158,11 @@ def measure(settings: Settings) -> Outcome:
     """Sentences a second of greedy and beam search, for each size of batch, beside limits and peers."""
     torch.set_num_threads(settings.threads)
     sentences = read_sentences(3 if settings.quick else settings.sentences)
-    translator = load()
+    translator = load(settings.translator)
     outcome = Outcome()
     with running(settings) as peers:
         for name, strategy, beam in (("greedy", GREEDY, Beam(1)), ("beam 5", BEAM, BEAM)):
-            plain = plain_translations(load_plain(), sentences.sources, beam)
+            plain = plain_translations(load_plain(settings.translator), sentences.sources, beam)
             for batch in (1, BEST) if settings.quick else (1, 32, 128, BEST):
                 # One at a time takes long, for the peers above all.
                 some = sentences.first(len(sentences.sources) // 5) if batch == 1 else sentences

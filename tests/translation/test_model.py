@@ -154,6 +154,18 @@ def test_telling_languages_apart_leaves_translation_alone():
     assert taught == {"language.weight", "language.bias"}
 
 
+def test_what_reads_one_language_reads_each_source_once_and_learns_from_the_targets_alone():
+    several = translator_of()
+    translator = Translator(replace(several.config, directions=("de-en",)), several.tokenizer)
+    read = []
+    translator.encoder.register_forward_hook(lambda *_: read.append(1))
+    loss = translator.loss(batch_of(translator, ("Ein Hund.", "A dog."), ("Ja", "Yes")))
+    assert len(read) == 1
+    assert loss.objective.item() == pytest.approx(loss.nats / loss.tokens)
+    loss.objective.backward()
+    assert not translator.language.weight.grad.any()
+
+
 def test_the_tag_of_the_target_language_chooses_it(translator):
     into_english, into_german = (
         translator.translate("Ein Hund.", source, target, GREEDY).log_probabilities
