@@ -70,7 +70,7 @@ class _Look:
 
     def __call__(self, vectors: Tensor, memory: Memory) -> Tensor:
         """What ``vectors`` (rows, size) find in the memory, of the same shape."""
-        context, _ = self.attention.look(self.query(vectors).unsqueeze(1), memory)
+        context = self.attention.context(self.query(vectors).unsqueeze(1), memory)
         return self.output(context.squeeze(1))
 
 

@@ -126,7 +126,7 @@ def _most(network: TranslationNetwork, source_length: int, constraints: Constrai
     In steps, so that sentences of similar length are one batch, and by the sentence's own length,
     so that its translation does not depend on that batch.
     """
-    stepped = -(-source_length // 16) * 16
+    stepped = -(-source_length // 64) * 64
     most = max(2 * stepped + 20 + len(start.ids), constraints.min_length + 1)
     return min(network.config.maximum_length, most)
 

@@ -65,6 +65,15 @@ def test_several_rows_to_an_item_are_the_memory_repeated(mask):
     assert_close(attention(queries, remembered), attention(queries, repeated))
 
 
+@pytest.mark.parametrize("items", [1, 2])
+@pytest.mark.parametrize("mask", [None, MASK])
+def test_what_is_read_without_asking_for_weights_is_the_same(items, mask):
+    attention, queries, memory = Attention(8, 5, 2), torch.randn(3 * items, 2, 8), torch.randn(items, 4, 5)
+    remembered = attention.remember(memory, None if mask is None else mask[:items])
+    found = attention.context(attention.query(queries), remembered)
+    assert_close(attention.output(found), attention(queries, remembered)[0])
+
+
 def test_select_takes_keys_values_and_mask_of_the_same_items():
     attention, queries, memory = Attention(8, 5, 2), torch.randn(3, 3, 8), torch.randn(2, 4, 5)
     order = torch.tensor([1, 0, 1])
@@ -79,6 +88,7 @@ def test_nothing_to_read_is_not_a_number_nowhere(dtype):
     attention = Attention(8, 5, 2).to(dtype)
     memory = attention.remember(torch.randn(1, 4, 5, dtype=dtype), torch.zeros(1, 4, dtype=torch.bool))
     assert attention(torch.randn(1, 3, 8, dtype=dtype), memory)[0].isfinite().all()
+    assert attention.context(torch.randn(1, 3, 8, dtype=dtype), memory).isfinite().all()
 
 
 def test_heads_must_divide():
