@@ -163,7 +163,7 @@ def measure(settings: Settings) -> Outcome:
     with running(settings) as peers:
         for name, strategy, beam in (("greedy", GREEDY, Beam(1)), ("beam 5", BEAM, BEAM)):
             plain = plain_translations(load_plain(settings.translator), sentences.sources, beam)
-            for batch in (1, BEST) if settings.quick else (1, 32, 128, BEST):
+            for batch in (1, BEST) if settings.quick else (1, 32, 128, len(sentences.sources), BEST):
                 # One at a time takes long, for the peers above all.
                 some = sentences.first(len(sentences.sources) // 5) if batch == 1 else sentences
                 some = sentences if settings.quick else some
