@@ -47,19 +47,21 @@ def beam_search(step: Step[S], state: S, logits: Tensor, beam: Beam, rules: Rule
             _set_aside(searched, front, torch.ones_like(front.totals, dtype=torch.bool), beam, rules)
             break
         hopes = front.totals.amax(1).tolist()
-        settled = torch.tensor(
-            [_settled(each, beam, hope, length) for each, hope in zip(searched, hopes, strict=True)]
-        )
-        # A group that is settled takes nothing from the others any more, but keeps its rows beside them.
-        front = front._replace(totals=front.totals.masked_fill(settled.to(device).unsqueeze(1), -torch.inf))
-        kept = (~settled.view(-1, groups)).any(1).nonzero()
-        if not len(kept):
+        settled = [_settled(each, beam, hope, length) for each, hope in zip(searched, hopes, strict=True)]
+        of_items = range(0, len(settled), groups)
+        kept = [row for row in of_items if not all(settled[row : row + groups])]
+        if not kept:
             break
-        kept = (kept * groups + torch.arange(groups)).flatten()
-        searched = [searched[row] for row in kept.tolist()]
-        kept = kept.to(device)
-        front = Front(*(each[kept] for each in front))
-        rows = (kept.unsqueeze(1) * width + front.parents).flatten()
+        if any(settled):
+            # A group that is settled takes nothing from the others any more, but keeps its rows beside them.
+            over = torch.tensor(settled, device=device).unsqueeze(1)
+            front = front._replace(totals=front.totals.masked_fill(over, -torch.inf))
+        kept = [row + group for row in kept for group in range(groups)]
+        places = torch.tensor(kept, device=device)
+        if len(kept) < len(settled):
+            searched = [searched[row] for row in kept]
+            front = Front(*(each[places] for each in front))
+        rows = (places.unsqueeze(1) * width + front.parents).flatten()
         whole, state = step(front.tokens[:, :, -1:].flatten(0, 1), state.select(rows))
         logits = whole[:, -1]
     return [_best(found[row : row + groups], beam) for row in range(0, len(found), groups)]
@@ -67,10 +69,13 @@ def beam_search(step: Step[S], state: S, logits: Tensor, beam: Beam, rules: Rule
 
 def _set_aside(found: list[list[_Found]], front: Front, which: Tensor, beam: Beam, rules: Rules) -> None:
     """Add those of ``which``, bool (rows, first places), that are not empty to what their row found."""
-    for row, place in (which & front.totals[:, : which.size(1)].isfinite()).nonzero().tolist():
-        tokens, steps = front.tokens[row, place], front.steps[row, place]
-        rank = beam.rank(front.totals[row, place].item(), len(tokens))
-        found[row].append(_Found(rank, Hypothesis.of(tokens.tolist(), steps.tolist(), rules.eos)))
+    rows, places = (which & front.totals[:, : which.size(1)].isfinite()).nonzero(as_tuple=True)
+    if not len(rows):
+        return
+    parts = (each[rows, places].tolist() for each in (front.totals, front.tokens, front.steps))
+    for row, total, tokens, steps in zip(rows.tolist(), *parts, strict=True):
+        hypothesis = Hypothesis.of(tokens, steps, rules.eos)
+        found[row].append(_Found(beam.rank(total, len(tokens)), hypothesis))
 
 
 def _settled(found: list[_Found], beam: Beam, hope: float, length: int) -> bool:
