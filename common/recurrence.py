@@ -33,9 +33,11 @@ def advance(cell: Cell, new: Tensor, old: Tensor, hidden: Hidden) -> Hidden:
         update = (update + updates).sigmoid_()
         candidate = (candidate + (reset + resets).sigmoid_() * candidates).tanh_()
         return (torch.lerp(candidate, before.to(candidate.dtype), update).unsqueeze(0),)
-    entry, forget, candidate, output = new.add_(old).chunk(4, 1)
-    memory = forget.sigmoid() * hidden[1][0] + entry.sigmoid() * _tanh(candidate)
-    return (output.sigmoid() * _tanh(memory)).unsqueeze(0), memory.unsqueeze(0)
+    size = before.size(1)
+    new.add_(old)[:, 2 * size : 3 * size].mul_(2)  # so that one sigmoid does for all: see _tanh
+    entry, forget, candidate, output = new.sigmoid_().chunk(4, 1)
+    memory = torch.addcmul(forget * hidden[1][0], entry, 2 * candidate - 1)
+    return (output * _tanh(memory)).unsqueeze(0), memory.unsqueeze(0)
 
 
 def _tanh(values: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -82,14 +83,22 @@ class Rules:
 
     def _mask(self, length: int, like: Tensor) -> Tensor:
         """What to add whatever the row, after ``length`` tokens: (vocabulary_size,)."""
-        mask = like.new_zeros(like.size(-1))
+        mask = _without(self.forbidden, like.size(-1), like.dtype, like.device)
         if self.first and not length:
-            mask.fill_(-torch.inf)
-            mask[list(self.first)] = 0.0
-        mask[list(self.forbidden)] = -torch.inf
+            first = torch.tensor(self.first, device=like.device)
+            mask = torch.full_like(mask, -torch.inf).index_copy(0, first, mask[first])
         if self.eos is not None and length < self.min_length:
-            mask[self.eos] = -torch.inf
+            mask = mask.index_fill(0, torch.tensor(self.eos, device=like.device), -torch.inf)
         return mask
+
+
+@lru_cache(maxsize=8)
+def _without(tokens: tuple[int, ...], size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Zeros for all of ``size`` tokens but these, minus infinity for these; every step wants the same."""
+    with torch.inference_mode(False):  # it may be wanted where something is learned, too
+        mask = torch.zeros(size, dtype=dtype, device=device)
+        mask[list(tokens)] = -torch.inf
+    return mask
 
 
 def _forbid_repetition(scores: Tensor, tokens: Tensor, size: int) -> None:

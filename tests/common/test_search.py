@@ -407,7 +407,7 @@ def test_without_an_end_only_length_stops(strategy):
 def test_nothing_that_is_forbidden(strategy):
     table = random_table(6)
     table.logits[..., [1, EOS]] += 5
-    results = table.decode(strategy, range(6), forbidden=[1, EOS], max_length=6)
+    results = table.decode(strategy, range(6), forbidden=(1, EOS), max_length=6)
     assert {len(each) for each in results} == {strategy.count}
     assert not {1, EOS} & set(itertools.chain(*(h.tokens for h in itertools.chain(*results))))
     assert not any(h.finished for h in itertools.chain(*results))
