@@ -12,7 +12,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Average the weights of models that were trained apart, with other seeds or other data, from the "
         "same one (--start-from): one model, as fast as each of them, and often better than any. All but the "
         "weights, such as the words that a translator knows or the photographs that a captioner asks, is as "
-        "in the first. Choose the shares on a development set."
+        "in the first; a token is written in a language if it is in all. Choose the shares on a "
+        "development set."
     )
     parser.add_argument("models", nargs="+", type=Path, metavar="MODEL", help="the models' folders")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="where to put their mean")

@@ -19,7 +19,9 @@ def average_models(models: Sequence[Path], shares: Sequence[float], output: Path
     Trainings of one origin end in one basin of the loss, and their mean nearer to its middle
     (Wortsman et al., 2022, arXiv:2203.05482). Settings and vocabulary, what is no number with a
     fraction, and other files but the card are those of the first: of translators also the words that they
-    have on record as seen, of captioners the photographs.
+    have on record as seen, of captioners the photographs. But what says yes or no, such as whether a
+    token is written in a language, says yes where all do: who was not trained among some tokens has not
+    learned not to write them.
 
     Args:
         models: Their directories, all of one kind, shape and vocabulary.
@@ -46,21 +48,29 @@ def average_models(models: Sequence[Path], shares: Sequence[float], output: Path
     }
     for model, share in zip(models[1:], shares[1:], strict=True):
         its_kind, others = read_kind(model)[0], read_weights(model)
-        for name, same in {
+        alike = {
             "kind": its_kind == kind,
             "vocabulary": _tokens(_tokenizer(model)) == tokens,
             "shape": _shapes(others) == _shapes(weights),
-        }.items():
-            if not same:
-                raise InputError(
-                    f"{model}: is of another {name} than {models[0]}; give models trained from the same one"
-                )
+        }
+        _check_alike(model, models[0], alike)
         for name, mean in means.items():
             mean.add_(others[name], alpha=share / total)
+        for name, weight in weights.items():
+            if weight.dtype == torch.bool:
+                weight &= others[name]
     save_model(output, kind, config, weights | means, tokenizer, storage)
     for file in models[0].iterdir():  # such as a captioner's consensus
         if file.is_file() and file.name != "README.md" and not (output / file.name).exists():
             shutil.copy(file, output)
+
+
+def _check_alike(model: Path, first: Path, alike: Mapping[str, bool]) -> None:
+    for name, same in alike.items():
+        if not same:
+            raise InputError(
+                f"{model}: is of another {name} than {first}; give models trained from the same one"
+            )
 
 
 def _tokenizer(model: Path) -> Tokenizer:

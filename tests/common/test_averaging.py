@@ -60,6 +60,15 @@ def test_a_mean_of_one_with_itself_in_8_bits_is_itself(three, tmp_path):
         assert torch.allclose(weight, other.state_dict()[name], atol=1e-6), name
 
 
+def test_a_token_is_written_where_all_models_write_it(tmp_path):
+    tokenizer = make(0).tokenizer
+    for number, written in enumerate([[True, True, False, False], [True, False, True, False]]):
+        state = {"weight": torch.ones(1), "vocabularies": torch.tensor(written)}
+        save_model(tmp_path / str(number), "any", {}, state, tokenizer, "float32")
+    average_models([tmp_path / "0", tmp_path / "1"], [1, 1], tmp_path / "mean", "int8")
+    assert read_weights(tmp_path / "mean")["vocabularies"].tolist() == [True, False, False, False]
+
+
 def test_whole_numbers_are_those_of_the_first(tmp_path):
     tokenizer = make(0).tokenizer
     for count in (3, 8):
