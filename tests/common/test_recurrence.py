@@ -148,3 +148,12 @@ def test_recurrent_dropout_keeps_the_fast_kernel():
         outputs.float().sum().backward()
         kernels.append("aten::mkldnn_rnn_layer" in {event.key for event in profile.key_averages()})
     assert kernels[0] == kernels[1]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_one_position_read_by_itself_has_the_gradient_of_the_layer(cell):
+    layer, inputs = Recurrence(cell, 5, 4).eval(), torch.randn(3, 1, 5, requires_grad=True)
+    start = tuple(torch.zeros(1, 3, 4) for _ in range(layer.states))
+    (found,) = torch.autograd.grad(layer(inputs, start)[0].sum(), inputs)
+    (expected,) = torch.autograd.grad(layer(inputs)[0].sum(), inputs)
+    assert_close(found, expected)
