@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol, Self
 
+import torch
 from torch import Tensor
 
 from common import half, quantized
@@ -27,11 +28,43 @@ MakeLinear = Callable[[Tensor, Tensor | None], Linear]
 """From float weights (outputs, inputs) and a bias (outputs,)."""
 
 
+SMALL = 200_000
+"""As many weights in a layer: with fewer, calling kernels of fewer bits takes longer than they save."""
+
+
+@dataclass(frozen=True)
+class PlainLinear:
+    """A linear layer with weights of 32 bits.
+
+    Attributes:
+        weight: (inputs, outputs): read in this order, products of a row are faster.
+        bias: To add, (outputs,).
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    @classmethod
+    def of(cls, weight: Tensor, bias: Tensor | None) -> "PlainLinear":
+        """From float weights (outputs, inputs)."""
+        weight = weight.detach().float()
+        bias = weight.new_zeros(len(weight)) if bias is None else bias.detach().float()
+        return cls(weight.t().contiguous(), bias)
+
+    def __call__(self, vectors: Tensor) -> Tensor:
+        """The outputs (rows, outputs) of vectors (rows, inputs)."""
+        return torch.addmm(self.bias, vectors.float(), self.weight)
+
+
 def quickest() -> MakeLinear | None:
     """What is faster on this processor than products of 32-bit numbers, if anything is."""
     if quantized.is_fast():
-        return QuantizedLinear.of
-    return HalfLinear.of if half.is_there() else None
+        return partial(_by_size, QuantizedLinear.of)
+    return partial(_by_size, HalfLinear.of) if half.is_there() else None
+
+
+def _by_size(large: MakeLinear, weight: Tensor, bias: Tensor | None) -> Linear:
+    return PlainLinear.of(weight, bias) if weight.numel() < SMALL else large(weight, bias)
 
 
 @dataclass(frozen=True)

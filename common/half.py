@@ -47,5 +47,5 @@ class HalfLinear:
 
     def __call__(self, vectors: Tensor) -> Tensor:
         """The outputs (rows, outputs) of vectors (rows, inputs)."""
-        products = torch.ops.quantized.linear_dynamic_fp16(vectors.float(), self.weight)
+        products = torch.ops.quantized.linear_dynamic_fp16.default(vectors.float(), self.weight)
         return torch.addcmul(self.bias, products, self.scale, out=products)

@@ -8,7 +8,7 @@ import torch
 
 from common import half
 from common.decoder import Decoder, DecoderConfig
-from common.fast_step import FastDecoder
+from common.fast_step import FastDecoder, quickest
 from common.half import HalfLinear
 from common.quantized import QuantizedLinear
 from common.search import Beam
@@ -56,6 +56,29 @@ def test_a_step_is_nearly_the_decoders(cell, memory_size, layers, make):
         for ours, theirs in zip(other.hidden, state.hidden, strict=True):
             assert [part.shape for part in ours] == [part.shape for part in theirs]
     assert not torch.equal(found, expected)
+
+
+@pytest.mark.skipif(quickest() is None, reason="this processor or PyTorch has no kernels of fewer bits")
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@torch.no_grad()
+def test_small_layers_keep_their_bits(cell):
+    decoder = decoder_of(cell=cell)
+    fast, state = FastDecoder(decoder, quickest()), started(decoder)
+    for tokens in torch.randint(300, (4, 6, 1)):
+        expected, after = decoder(tokens, state)
+        found, other = fast(tokens, state)
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+        for ours, theirs in zip(other.hidden, after.hidden, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+        state = after
+
+
+@pytest.mark.skipif(quickest() is None, reason="this processor or PyTorch has no kernels of fewer bits")
+def test_large_layers_have_fewer_bits():
+    weight = torch.randn(1000, 300)
+    found = quickest()(weight, None)(torch.eye(300)).t()
+    assert not torch.equal(found, weight)
+    assert ((found - weight).abs() <= weight.abs().amax(1, keepdim=True) * 0.51 / 127).all()
 
 
 @torch.no_grad()
