@@ -14,7 +14,7 @@ from common.attention import Attention, Memory
 from common.decoder import Decoder, DecoderState
 from common.half import HalfLinear
 from common.quantized import QuantizedLinear
-from common.recurrence import Cell, Hidden, Recurrence, advance
+from common.recurrence import WEIGHTS, Cell, Hidden, Recurrence, advance, advance_plainly
 
 
 class Linear(Protocol):
@@ -68,6 +68,22 @@ def _by_size(large: MakeLinear, weight: Tensor, bias: Tensor | None) -> Linear:
 
 
 @dataclass(frozen=True)
+class _SmallRecurrence:
+    """A recurrent layer's weights, as PyTorch's cells take them."""
+
+    weights: tuple[Tensor, ...]
+    cell: Cell
+
+    @classmethod
+    def of(cls, layer: Recurrence) -> "_SmallRecurrence":
+        return cls(tuple(layer.layer.get_parameter(name).detach().float() for name in WEIGHTS), layer.cell)
+
+    def __call__(self, vectors: Tensor, hidden: Hidden) -> Hidden:
+        """The state after ``vectors`` (rows, inputs); its first part is what the layer puts out."""
+        return advance_plainly(self.cell, vectors.float(), hidden, self.weights)
+
+
+@dataclass(frozen=True)
 class _Recurrence:
     """A recurrent layer's weights for what comes in, and for what it has put out before."""
 
@@ -76,11 +92,13 @@ class _Recurrence:
     cell: Cell
 
     @classmethod
-    def of(cls, layer: Recurrence, make: MakeLinear) -> "_Recurrence":
+    def of(cls, layer: Recurrence, make: MakeLinear) -> "_Recurrence | _SmallRecurrence":
         inputs, hidden = (
             make(layer.layer.get_parameter(f"weight_{part}_l0"), layer.layer.get_parameter(f"bias_{part}_l0"))
             for part in ("ih", "hh")
         )
+        if isinstance(inputs, PlainLinear) and isinstance(hidden, PlainLinear):
+            return _SmallRecurrence.of(layer)
         return cls(inputs, hidden, layer.cell)
 
     def __call__(self, vectors: Tensor, hidden: Hidden) -> Hidden:

@@ -6,6 +6,7 @@ only asks it for :meth:`State.select` and :meth:`State.widen`.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import inf
 from random import Random
 from typing import NamedTuple
 
@@ -119,9 +120,9 @@ def _draws(
             best = best_next(logits, history, rules, 1)
         else:
             best = _drawn(logits, history, rules, sampling, [sources[row] for row in alive])
-        chosen, added = best.tokens, best.log_probabilities.squeeze(-1).tolist()
-        tokens = chosen.squeeze(-1).tolist()
-        free = (~best.scores.isneginf()).squeeze(-1).nonzero().squeeze(-1).tolist()
+        scores, tokens, added = (part.squeeze(-1).tolist() for part in best)
+        free = [index for index, score in enumerate(scores) if score > -inf]
+        chosen = best.tokens
         yield _Draw([alive[i] for i in free], [tokens[i] for i in free], [added[i] for i in free])
         keep = [index for index in free if tokens[index] != rules.eos]
         if not keep or length == rules.max_length:
