@@ -173,8 +173,7 @@ class Tokenizer:
         tokens = [str(self._inner.id_to_token(id_)) for id_ in ids]
         if self.kind != "byte-pair":
             return tokens
-        byte_of = _byte_of_symbol()
-        return [token if token in self._special else _readable(token, byte_of) for token in tokens]
+        return [token if token in self._special else _readable(token) for token in tokens]
 
     def spans(self, text: str) -> list[tuple[int, tuple[int, int]]]:
         """Ids of one text as ``encode`` gives them, each with where it begins and ends in it."""
@@ -217,7 +216,9 @@ def _byte_of_symbol() -> dict[str, int]:
     return dict(zip(symbols, [*same, *sorted(set(range(BYTES)) - set(same))], strict=True))
 
 
-def _readable(token: str, byte_of: dict[str, int]) -> str:
+@cache
+def _readable(token: str) -> str:
     """Text of a byte-level token; bytes that are no whole character read ``<0xF0>``."""
+    byte_of = _byte_of_symbol()
     text = bytes(byte_of[symbol] for symbol in token).decode("utf-8", "surrogateescape")
     return re.sub("[\udc80-\udcff]", lambda match: f"<0x{ord(match[0]) - 0xDC00:02X}>", text)

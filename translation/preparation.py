@@ -198,7 +198,9 @@ def _carried_spans(sentence: str, model: Knowledge) -> list[_Span]:
 def _kind(token: re.Match[str], is_first: bool, model: Knowledge) -> _Kind | None:
     """Why a token is carried over; None if it is not."""
     text = token[0]
-    is_unknown = any(character not in model.characters and ord(character) not in _PLAIN for character in text)
+    is_unknown = not model.characters.issuperset(text) and any(
+        character not in model.characters and ord(character) not in _PLAIN for character in text
+    )
     match token.lastgroup:
         case "fixed":
             return None if len(text) == 1 and text.isdecimal() else "fixed"
@@ -235,6 +237,8 @@ def _are_one(last: _Span, span: _Span, between: str) -> bool:
 
 def _is_code(word: str) -> bool:
     """Whether a word is CamelCase or of letters and digits; not "1st", "20km" or "1960s"."""
+    if word.isalpha() and (word.islower() or word.istitle()):
+        return False  # as most words are
     if any(before.islower() and after.isupper() for before, after in pairwise(word)):
         return True
     letters = word.lstrip("0123456789")
