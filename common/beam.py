@@ -109,6 +109,8 @@ class Front(NamedTuple):
 
     def going_on(self, ended: Tensor, size: int) -> "Front":
         """The ``size`` best that have not ``ended``, bool (rows, places)."""
+        if not ended.any():
+            return Front(*(each[:, :size] for each in self))
         places = ended.to(torch.int8).argsort(dim=1, stable=True)[:, :size]
         kept = self._replace(totals=self.totals.masked_fill(ended, -torch.inf))
         return Front(*(_at(each, places) for each in kept))

@@ -69,6 +69,8 @@ def beam_search(step: Step[S], state: S, logits: Tensor, beam: Beam, rules: Rule
 
 def _set_aside(found: list[list[_Found]], front: Front, which: Tensor, beam: Beam, rules: Rules) -> None:
     """Add those of ``which``, bool (rows, first places), that are not empty to what their row found."""
+    if not which.any():
+        return
     rows, places = (which & front.totals[:, : which.size(1)].isfinite()).nonzero(as_tuple=True)
     if not len(rows):
         return
