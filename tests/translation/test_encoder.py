@@ -38,12 +38,14 @@ def test_same_as_pytorch_packed(cell):
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("layers", [1, 2, 3])
-def test_batch_is_each_alone_and_padding_changes_nothing(cell, layers):
-    encoder, vectors = make(cell, layers), torch.randn(3, 9, 4)
-    memory, summary, mask = encoder(vectors, LENGTHS)
-    assert (memory.shape, summary.shape, mask.sum(1).tolist()) == ((3, 9, 6), (3, 6), LENGTHS.tolist())
-    for row, length in enumerate(LENGTHS.tolist()):
-        alone = encoder(vectors[row : row + 1, :length], LENGTHS[row : row + 1])
+@pytest.mark.parametrize("rows", [3, 24])  # so many, mostly padding, are packed
+def test_batch_is_each_alone_and_padding_changes_nothing(cell, layers, rows):
+    lengths = LENGTHS.repeat(rows // 3)
+    encoder, vectors = make(cell, layers), torch.randn(rows, 9, 4)
+    memory, summary, mask = encoder(vectors, lengths)
+    assert (memory.shape, summary.shape, mask.sum(1).tolist()) == ((rows, 9, 6), (rows, 6), lengths.tolist())
+    for row, length in enumerate(lengths.tolist()):
+        alone = encoder(vectors[row : row + 1, :length], lengths[row : row + 1])
         assert_close(memory[row, :length], alone[0][0])
         assert_close(summary[row], alone[1][0])
         assert alone[2].all()
