@@ -84,13 +84,14 @@ class SentenceEncoder(nn.Module):
 
 
 def _pays_to_pack(vectors: Tensor, lengths: Tensor) -> bool:
-    """Whether leaving the padding out takes less time: on a processor, if there is much of it to many rows."""
+    """Whether leaving padding out takes less time: on a processor, if there is much of it to many rows."""
     rows, length = vectors.shape[:2]
     is_plain = vectors.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
     return is_plain and rows >= 16 and 4 * int(lengths.sum()) < 3 * rows * length
 
 
-def _packed(layer: Recurrence, vectors: Tensor, lengths: Tensor) -> Tensor:
+def _packed(layer: nn.Module, vectors: Tensor, lengths: Tensor) -> Tensor:
     """The outputs of a layer for ``vectors`` (batch, length, size), zeros where there is padding."""
     sequences = pack_padded_sequence(vectors, lengths, batch_first=True, enforce_sorted=False)
-    return pad_packed_sequence(layer.layer(sequences)[0], batch_first=True, total_length=vectors.size(1))[0]
+    outputs, _ = layer.get_submodule("layer")(sequences)
+    return pad_packed_sequence(outputs, batch_first=True, total_length=vectors.size(1))[0]
