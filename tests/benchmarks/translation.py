@@ -72,13 +72,21 @@ def read_sentences(count: int) -> Sentences:
 
 
 def translate(translator: Translator, sources: Sequence[str], strategy: Strategy, batch: int) -> list[Result]:
-    """Translate ``batch`` sentences at a time, in their order; for ``BEST`` as the product does all."""
+    """Translate ``batch`` sentences at a time, the short ones first, as OpenNMT-py does.
+
+    For ``BEST`` all are translated as the product does it.
+    """
     if batch == BEST:
         return translator.translate(sources, "de", "en", strategy)
-    results = []
+    order = sorted(range(len(sources)), key=lambda place: len(sources[place]))
+    results = [Result("")] * len(sources)
     for start in range(0, len(sources), batch):
-        some = sources[start : start + batch]
-        results += translator.translate_sentences(some, "en", strategy, items=range(start, start + len(some)))
+        places = order[start : start + batch]
+        some = [sources[place] for place in places]
+        for place, result in zip(
+            places, translator.translate_sentences(some, "en", strategy, items=places), strict=True
+        ):
+            results[place] = result
     return results
 
 
