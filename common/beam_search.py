@@ -72,8 +72,6 @@ def _set_aside(found: list[list[_Found]], front: Front, which: Tensor, beam: Bea
     if not which.any():
         return
     rows, places = (which & front.totals[:, : which.size(1)].isfinite()).nonzero(as_tuple=True)
-    if not len(rows):
-        return
     parts = (each[rows, places].tolist() for each in (front.totals, front.tokens, front.steps))
     for row, total, tokens, steps in zip(rows.tolist(), *parts, strict=True):
         hypothesis = Hypothesis.of(tokens, steps, rules.eos)
