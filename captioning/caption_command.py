@@ -147,7 +147,7 @@ def _check(options: argparse.Namespace) -> None:
 def _photographs(options: argparse.Namespace, done: int) -> Iterator[Photograph]:
     """What is to be captioned; in records it can be told whether it is what an interrupted run has begun."""
     if options.input:
-        found = listed_photographs(None if str(options.input) == "-" else options.input, options.field)
+        found = listed_photographs(options.input, options.field)
     else:
         found = given_photographs(options.photographs)
     part = part_of(options.output)

@@ -63,7 +63,7 @@ class Item:
 
 
 def read_items(path: Path | None, field: str | None = None) -> Iterator[Item]:
-    """Yield an item for each line of a file, plain or gzip; None is standard input.
+    """Yield an item for each line of a file, plain or gzip; None and - are standard input.
 
     Lines are as in `common.files.read_lines`. With a ``field`` each is a JSON record that has
     the text there; a blank one is an empty text.

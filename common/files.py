@@ -77,11 +77,12 @@ def read_json(path: Path) -> object:
 
 
 def read_byte_lines(path: Path | None) -> Iterator[bytes]:
-    r"""Yield the lines of a file, plain or gzip, as bytes with their endings; None is standard input.
+    r"""Yield the lines of a file, plain or gzip, as bytes with their endings; None and - are standard input.
 
     Raises:
         InputError: As `read_lines`, but for the encoding, or if standard input is closed.
     """
+    path = None if path == Path("-") else path
     name = path or "standard input"
     try:
         with path.open("rb") if path else nullcontext(_standard_input()) as file:

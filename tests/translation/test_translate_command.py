@@ -40,7 +40,7 @@ def test_files_plain_and_packed(translate, tmp_path, packed_input, packed_output
     written = gzip.decompress(target.read_bytes()) if packed_output else target.read_bytes()
     again = translate(stdin=lines)
     assert (again.status, again.err) == (0, "")
-    assert written.decode() == again.out
+    assert written.decode() == again.out == translate("--input", "-", stdin=lines).out
     # Lines end as they did, the last one, which did not, as most do.
     assert [line.endswith(b"\r\n") for line in written.splitlines(keepends=True)] == [
         True,
