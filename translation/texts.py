@@ -117,7 +117,9 @@ def _knowledge(network: TranslationNetwork, text: str, language: str, target: st
         return min(word, word.capitalize(), key=rarity)
 
     def is_name(word: str) -> bool:
-        return word in network.names or (word in GIVEN_NAMES and not knows(word))
+        # A model has half forgotten a rare word, and would misspell one that stays as it is.
+        stays = len(word) > 1 and word[0].isupper() and rare.get(word.lower()) == word
+        return stays or word in network.names or (word in GIVEN_NAMES and not knows(word))
 
     return Knowledge(knows, is_name, usual, characters)
 

@@ -393,6 +393,14 @@ def test_a_word_that_has_a_translation_is_no_unknown_name(hinted):
     assert piece.prepared.carried == ("Zorp Asdf",)
 
 
+def test_a_rare_name_that_stays_is_carried_over_although_it_is_known(learned):
+    own = copy(learned)
+    own.dictionary = Dictionary({"xa-yb": {"sor": "Sor", "mir": "mir"}})
+    ((_, (piece,)),) = split_texts(own, "xa", "yb", ["Lom Sor tas sor mir Mir."], [0])
+    assert piece.prepared.carried == ("Sor",)
+    assert piece.prepared.text.lower() == "lom ① tas sor{ sor} mir{ mir} mir{ mir}."
+
+
 def test_braces_that_are_no_hints_are_carried_over(hinted):
     ((_, (piece,)),) = split_texts(hinted, "xa", "yb", ["Lom { dag} mir{ tas}."], [0])
     assert set(piece.prepared.carried) == {"{", "}"}
