@@ -128,7 +128,8 @@ class _Look:
 class FastDecoder:
     """A decoder's step, near enough to what the decoder itself computes.
 
-    It has its own copy of the weights, of the time when it was made (of the output layer, of its first step).
+    It reads the weights when it is made (of the output layer, at its first step): once they have changed, make
+    another.
     """
 
     def __init__(self, decoder: Decoder, make: MakeLinear) -> None:
