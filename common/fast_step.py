@@ -128,8 +128,7 @@ class _Look:
 class FastDecoder:
     """A decoder's step, near enough to what the decoder itself computes.
 
-    It reads the weights when it is made (of the output layer, at its first step): once they have changed, make
-    another.
+    It reads the weights when it is made, the output layer's at its first step: if they change, make another.
     """
 
     def __init__(self, decoder: Decoder, make: MakeLinear) -> None:

@@ -98,6 +98,20 @@ def test_what_is_wrong_with_translations_is_said(plain, peers, wrong):
     assert [part for part, said in zip(wrong, found, strict=True) if part not in said] == []
 
 
+def test_of_few_translations_one_in_ten_may_differ():
+    assert translation.complaint_of_few("one at a time", 2, 20) == []
+    (said,) = translation.complaint_of_few("one at a time", 3, 20)
+    assert said.startswith("one at a time: 3 of 20 translations")
+
+
+def test_texts_are_prepared_by_the_plain_path_as_by_the_product():
+    texts = ["Ein Hund rennt. Er bellt laut!", "Kowalczyk schreibt an tom@example.org", "", "  😀 12:30"]
+    translator = translation.load_plain()
+    found = translation.plain_texts(translator, texts, Beam(3, 0.8))
+    assert found == [result.text for result in translator.translate(texts, "de", "en", Beam(3, 0.8))]
+    assert "tom@example.org" in found[1]
+
+
 def test_what_is_wrong_with_captions_is_said():
     assert captioning.complaints("x", (60, 40, 30, 20.0), (60.05, 40, 30, 20.05)) == []
     (said,) = captioning.complaints("x", (60, 40, 30, 20.0), (60, 40, 30.2, 20))
