@@ -236,9 +236,9 @@ def _are_one(last: _Span, span: _Span, between: str) -> bool:
 
 
 def _is_code(word: str) -> bool:
-    """Whether a word is CamelCase or of letters and digits; not "1st", "20km" or "1960s"."""
+    """Whether a word is CamelCase, of letters and digits but not "1st" or "1960s", or too long for a word."""
     if word.isalpha() and (word.islower() or word.istitle()):
-        return False  # as most words are
+        return len(word) > 40  # not even German ones are, as people use them
     if any(before.islower() and after.isupper() for before, after in pairwise(word)):
         return True
     letters = word.lstrip("0123456789")

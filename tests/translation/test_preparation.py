@@ -35,6 +35,7 @@ def of(sentence):
         "Open {/usr/bin/x}, {~/notes.txt}, {./run}, {src/main.py}, {README.md} or {C:\\Users\\me\\a.txt}.",
         "Use {snake_case}, {call_me()}, {CamelCase}, {iPhone}, {B2B}-model, {x86}, {MP3}, {4K} and {`a  b`}.",
         "The {COVID-19} and {UTF-8} model, {v1.2.3}.",
+        f"It is {{{'ha' * 20 + 'a'}}}, and not {'ha' * 20}.",
         "I paid {$20}, {20 €}, {5%}, {50 %} and {1,000.50}; on {12.05.2026} at {10:30}, {3/4} of it.",
         "Die {1.000,50} und {10 000}, {-12°C}, {2–3}, {10-15}, am {12. 5. 2026} und {13}. {Mai}.",
         "It is {2 m} or {1,5 km²} long, {3.5 kg}, {100 km/h}; 5 l'eau, 3 men, {20 °C}, {16 GB}.",

@@ -197,7 +197,7 @@ def test_samples_are_left_as_they_were_drawn(looping):
     [
         "Lom mir tas rul, kes sor lut mok; " * 12,
         "Lom mir tas rul " * 20 + ".",
-        "lom" * 200,
+        "lom,mir;" * 80,
         "漢字" * 100 + " lom",
         "a 12 b 34 c 56 d 78 e 90 f 11 g 22 h 33 i 44 j 55 k 66 l",
         "Lom… mir… " * 30,
