@@ -35,7 +35,7 @@ def add_files(parser: argparse.ArgumentParser, *, what: str, field: str) -> None
         what: The help of ``--input``.
         field: The help of ``--field``.
     """
-    parser.add_argument("--input", type=Path, metavar="FILE", help=what)
+    parser.add_argument("--input", type=Path, metavar="FILE", help=f"{what}; - is standard input")
     parser.add_argument("--field", metavar="NAME", help=field)
     add_output(parser)
     parser.add_argument(

@@ -92,7 +92,7 @@ def prepare(sentence: str, model: Knowledge) -> Prepared:
     """Carry over what the model cannot know, and write the rest as the model has learned it.
 
     Carried are addresses, paths, code and markup; numbers of two digits or more, dates and amounts;
-    emoji, and signs such as "+"; words with characters that are unknown; names; and, past the first
+    emoji, and signs such as "+"; words with unknown characters or over 40 letters; names; and, past the first
     word, capitalised words that the model has seen neither so nor in lower case; neighbours of these
     as one. From the tenth on they stay. In the rest, curly quotes and apostrophes become straight,
     unusual spaces, hyphens and ellipses ordinary, characters without width go, and where all is in
