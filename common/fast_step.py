@@ -1,7 +1,6 @@
 """The decoder's step for decoding on a processor, with products of fewer bits, as this processor has them."""
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Protocol, Self
@@ -76,7 +75,7 @@ class _SmallRecurrence:
 
     @classmethod
     def of(cls, layer: Recurrence) -> "_SmallRecurrence":
-        return cls(tuple(layer.layer.get_parameter(name).detach().float() for name in WEIGHTS), layer.cell)
+        return cls(tuple(getattr(layer.layer, name).detach().float() for name in WEIGHTS), layer.cell)
 
     def __call__(self, vectors: Tensor, hidden: Hidden) -> Hidden:
         """The state after ``vectors`` (rows, inputs); its first part is what the layer puts out."""
@@ -94,7 +93,7 @@ class _Recurrence:
     @classmethod
     def of(cls, layer: Recurrence, make: MakeLinear) -> "_Recurrence | _SmallRecurrence":
         inputs, hidden = (
-            make(layer.layer.get_parameter(f"weight_{part}_l0"), layer.layer.get_parameter(f"bias_{part}_l0"))
+            make(getattr(layer.layer, f"weight_{part}_l0"), getattr(layer.layer, f"bias_{part}_l0"))
             for part in ("ih", "hh")
         )
         if isinstance(inputs, PlainLinear) and isinstance(hidden, PlainLinear):
@@ -128,26 +127,39 @@ class _Look:
 class FastDecoder:
     """A decoder's step, near enough to what the decoder itself computes.
 
-    It reads the weights when it is made, the output layer's at its first step: if they change, make another.
+    It reads the weights at its first step: if they change after that, make another.
     """
 
     def __init__(self, decoder: Decoder, make: MakeLinear) -> None:
         self.decoder, self.make = decoder, make
-        layers = [layer for layer in decoder.layers if isinstance(layer, Recurrence)]
-        self.layers = [_Recurrence.of(layer, make) for layer in layers]
-        self.bottleneck = make(decoder.bottleneck.weight, decoder.bottleneck.bias)
-        self.look = _Look.of(decoder.attention, make) if decoder.attention else None
+
+    # Made when needed: a translator may decode with narrower decoders alone, or with changed ones.
+
+    @cached_property
+    def layers(self) -> list[_Recurrence | _SmallRecurrence]:
+        """The recurrent layers."""
+        layers = [layer for layer in self.decoder.layers if isinstance(layer, Recurrence)]
+        return [_Recurrence.of(layer, self.make) for layer in layers]
+
+    @cached_property
+    def look(self) -> _Look | None:
+        """Attention, if the decoder has it."""
+        return _Look.of(self.decoder.attention, self.make) if self.decoder.attention else None
+
+    @cached_property
+    def bottleneck(self) -> Linear:
+        """The layer before the output layer."""
+        return self.make(self.decoder.bottleneck.weight, self.decoder.bottleneck.bias)
 
     @cached_property
     def output(self) -> Linear:
-        """The output layer: half of the work of making this, and a translator needs only narrower ones."""
+        """The output layer."""
         return self.make(self.decoder.embedding.weight, self.decoder.bias)
 
     def narrowed(self, decoder: Decoder) -> Self:
         """That of ``decoder``, which is the same but for its tokens."""
-        part = copy(self)
-        part.decoder = decoder
-        part.__dict__.pop("output", None)
+        part = type(self)(decoder, self.make)
+        part.layers, part.look, part.bottleneck = self.layers, self.look, self.bottleneck
         return part
 
     def __call__(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
@@ -165,3 +177,9 @@ class FastDecoder:
             vectors = norm(vectors)
         logits = self.output(self.bottleneck(vectors))
         return logits.unsqueeze(1), DecoderState(tuple(hidden), state.memory)
+
+
+def hasten(decoder: Decoder, device: torch.device) -> None:
+    """Have a decoder decode with products of fewer bits on ``device``, where these are faster there."""
+    linear = quickest() if device.type == "cpu" else None
+    decoder.fast = linear and FastDecoder(decoder, linear)

@@ -177,5 +177,6 @@ def _forward(
             by_bias += error.sum(0)
             error = error.to(features.dtype)
             by_features[start : start + _ROWS] = error @ cast
-            by_weight += error.T @ rows
+            if weight.requires_grad:  # with an adapter it stays as it is
+                by_weight += error.T @ rows
     return smoothed, nats, (by_features, by_weight, by_bias)

@@ -16,7 +16,7 @@ from common.config import build
 from common.decoder import Decoder, DecoderConfig
 from common.device import choose_device
 from common.errors import InputError
-from common.fast_step import FastDecoder, quickest
+from common.fast_step import hasten
 from common.quantized import scales
 from common.tokenizer import Tokenizer
 
@@ -121,8 +121,7 @@ def load_model(
         model = make(config, tokenizer)
     load_weights(directory, model)
     chosen = choose_device(device)
-    linear = quickest() if chosen.type == "cpu" else None
-    model.decoder.fast = linear and FastDecoder(model.decoder, linear)
+    hasten(model.decoder, chosen)
     return model.eval().to(chosen)
 
 

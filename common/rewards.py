@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from common.constraints import Constraints, Start
 from common.decoder import Decoder, DecoderState
-from common.fast_step import FastDecoder, quickest
+from common.fast_step import hasten
 from common.loss import Loss, sequence_loss
 from common.sampling import Sampling
 from common.search import Hypothesis
@@ -175,6 +175,5 @@ def _quick(writer: Writer, among: Tensor | None) -> Shortlist:
     if among is None:
         among = torch.arange(writer.decoder.config.vocabulary_size, device=writer.device)
     shortlist = Shortlist(writer.decoder, among)
-    linear = quickest() if writer.device.type == "cpu" else None
-    shortlist.decoder.fast = linear and FastDecoder(shortlist.decoder, linear)
+    hasten(shortlist.decoder, writer.device)
     return shortlist

@@ -56,6 +56,7 @@ def decode_sentences(
     items: Sequence[int],
 ) -> list[Result]:
     """Translate each sentence; see ``Translator.translate_sentences``."""
+    network = network.adapted(target)
     results = [Result("")] * len(sentences)
     start, ids = constraints.start(network.tokenizer), network.source_ids(sentences)
     prompt = _prompt(network, target, start)
@@ -93,6 +94,7 @@ def stream_sentence(
     Raises:
         InputError: The sentence is too long, or the constraints cannot be met.
     """
+    network = network.adapted(target)
     start, ids = constraints.start(network.tokenizer), network.source_ids([sentence])
     rules = _rules(network, constraints, start, _most(network, len(ids[0]), constraints, start))
     # Inference mode is one thread's: it must be off whenever another may go on.

@@ -16,6 +16,8 @@ BUILT_IN = "built-in"
 def start_from(name: str, pairs: Collection[SentencePair], dropout: float) -> Translator:
     """Load a translator with its tokenizer, shape and languages; what the pairs bring is added to its own.
 
+    It begins as it is for the language of the targets if that is one, otherwise without its adapters.
+
     Args:
         name: ``"built-in"``, or a model directory.
         pairs: To learn from, of languages that the model knows.
@@ -46,9 +48,12 @@ def start_from(name: str, pairs: Collection[SentencePair], dropout: float) -> Tr
         characters=known.config.characters and "".join(sorted(characters)),
         words=known.config.words and " ".join(sorted(words)),
         names=" ".join(sorted(names)),
+        adapters=(),
     )
     translator = Translator(config, known.tokenizer)
-    weights = known.state_dict()
+    targets = {pair.target_language for pair in pairs}
+    begun = known.adapted(*targets) if len(targets) == 1 else known
+    weights = {name: begun.state_dict()[name] for name in translator.state_dict()}
     for part in ("language.weight", "language.bias"):
         # A language that was only written until now may be read now: telling it is to be learned.
         whole = translator.state_dict()[part].clone()

@@ -7,24 +7,24 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from common.config import as_values
 from common.decoder import Decoder, DecoderState
 from common.device import full_precision, quick
 from common.errors import InputError
-from common.loss import Loss, sequence_loss
+from common.fast_step import hasten
+from common.loss import Loss
 from common.model_directory import Model, Storage, load_model, save_model
-from common.rewards import Task, reward_loss
 from common.shortlist import Shortlist
 from common.tokenizer import Tokenizer
-from common.tokenizer_kinds import BASIC_TOKENS
 from data.batches import bucket, pad
+from translation.adapter import Adapter
 from translation.capitals import known_beginning
 from translation.dictionary import Dictionary, hinted
 from translation.encoder import SentenceEncoder
 from translation.glossary import Glossary
-from translation.languages import AUTO, language_features, languages_of, parts
+from translation.languages import AUTO, language_features, languages_of
+from translation.objective import translation_loss
 from translation.records import TranslationBatch, TranslatorConfig
 from translation.rewards import RewardBatch
 from translation.seen import seen_tokens
@@ -47,6 +47,7 @@ class TranslationNetwork(Model):
             is not on record.
         dictionary: Of rare words, which it reads with hints; empty if it has not learned to.
         glossary: A person's own terms and the translations that they are to have.
+        adapters: What it changes in itself to write a language, by its name; see :meth:`adapted`.
     """
 
     vocabularies: Tensor | None
@@ -60,6 +61,7 @@ class TranslationNetwork(Model):
         self.decoder = Decoder(config.decoder)
         self.encoder = SentenceEncoder(config.encoder)
         self.language = nn.Linear(4 * config.encoder.hidden_size, len(self.languages))
+        self.adapters = nn.ModuleDict({each.target: Adapter(self, each.rank) for each in config.adapters})
         shape = len(languages_of(tokenizer)), len(tokenizer)
         self.register_buffer(
             "vocabularies", torch.zeros(shape, dtype=torch.bool) if config.vocabularies else None
@@ -67,6 +69,7 @@ class TranslationNetwork(Model):
         self.names = frozenset(config.names.split())
         self.dictionary, self.glossary = Dictionary(), Glossary()
         self._shortlists = dict[str, Shortlist]()
+        self._adapted = dict[str, TranslationNetwork]()
 
     @classmethod
     def load(cls, directory: Path | str | None = None, *, device: str = "auto") -> Self:
@@ -115,16 +118,41 @@ class TranslationNetwork(Model):
         features = language_features(memory.detach(), summary.detach(), mask)
         return self.decoder.start(summary, memory, mask), self.language(features)
 
+    def adapted(self, target: str) -> "TranslationNetwork":
+        """The network that writes a language: this one, or one that an adapter has changed.
+
+        What the adapter leaves as it is, both share.
+        """
+        if target not in self.adapters:
+            return self
+        found = self._adapted.get(target)
+        if found is None or found.device != self.device:
+            found = self._adapted[target] = self._changed(self.adapters[target])
+        return found
+
+    # Whoever asks first, others may go on with it outside of his inference mode.
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def _changed(self, adapter: nn.Module) -> "TranslationNetwork":
+        with torch.device("meta"):
+            changed = TranslationNetwork(replace(self.config, adapters=()), self.tokenizer)
+        weights = self.state_dict(keep_vars=True) | adapter(self)
+        changed.load_state_dict({name: weights[name] for name in changed.state_dict()}, assign=True)
+        if self.decoder.fast:
+            hasten(changed.decoder, self.device)
+        return changed.train(self.training)
+
     def train(self, mode: bool = True) -> Self:
         """Begin or end training: what is on hand of the weights as they were is forgotten."""
         self._shortlists.clear()
+        self._adapted.clear()
         return super().train(mode)
 
     def vocabulary(self, language: str) -> Tensor | None:
         """The tokens that it writes in a language, bool (vocabulary_size,); None if not on record."""
-        return self._written(languages_of(self.tokenizer).index(language))
+        return self.written(languages_of(self.tokenizer).index(language))
 
-    def _written(self, language: int) -> Tensor | None:
+    def written(self, language: int) -> Tensor | None:
         """The row of a language in :attr:`vocabularies`, if it is on record."""
         if self.vocabularies is None or not self.vocabularies[language].any():
             return None
@@ -152,66 +180,8 @@ class TranslationNetwork(Model):
         return found
 
     def loss(self, batch: TranslationBatch | RewardBatch, label_smoothing: float = 0.0) -> Loss:
-        """The loss of targets given their sources, or of translations drawn for a reward.
-
-        The loss of the sources' languages is added to its objective.
-        """
-        pairs = batch.pairs if isinstance(batch, RewardBatch) else batch
-        source, lengths = pairs.source.to(self.device), pairs.source_lengths.to(self.device)
-        target = pairs.target.to(self.device)
-        state, languages = self.encode(source, lengths)
-        among = self._tokens_among(target)
-        if isinstance(batch, RewardBatch):
-            task = Task(
-                state,
-                lambda: self.encode(source, lengths)[0],
-                target,
-                batch.references,
-                min(self.config.maximum_length, target.size(1) * 3 // 2),
-                batch.seed,
-                among,
-            )
-            loss = reward_loss(self, task, batch.settings, label_smoothing)
-        else:
-            loss = sequence_loss(
-                self.decoder,
-                state,
-                target,
-                padding=Tokenizer.PAD,
-                label_smoothing=label_smoothing,
-                among=among,
-            )
-        return replace(loss, objective=loss.objective + self._language_loss(pairs, languages))
-
-    def _tokens_among(self, target: Tensor) -> Tensor | None:
-        """What targets of one language, (batch, length), are written with: int64 (n,), ascending.
-
-        None is anything, for targets of several languages and where it is not on record.
-        """
-        tags = set(target[:, 0].tolist())
-        written = self._written(tags.pop() - len(BASIC_TOKENS)) if len(tags) == 1 else None
-        if written is None:
-            return None
-        among = written.clone()
-        among[target.flatten()] = True
-        among[Tokenizer.PAD] = False
-        return among.nonzero().squeeze(1)
-
-    def _language_loss(self, batch: TranslationBatch, logits: Tensor) -> Tensor:
-        """Cross-entropy of the languages of a batch's sources, all of them whole and every fourth in part.
-
-        The ``logits`` are of the whole sources' languages, (batch, languages).
-        """
-        if len(self.languages) == 1:
-            return 0 * logits.sum()  # nothing to tell apart
-        languages = batch.source_languages.to(self.device)
-        with torch.no_grad():  # the encoder learns nothing from this
-            tokens, lengths = parts(
-                batch.source[::4].to(self.device), batch.source_lengths[::4].to(self.device)
-            )
-            encoded = self.encoder(self.decoder.embedding(tokens), lengths)
-        both = torch.cat([logits, self.language(language_features(*encoded))])
-        return functional.cross_entropy(both.float(), torch.cat([languages, languages[::4]]))
+        """What it learns from; see :func:`translation.objective.translation_loss`."""
+        return translation_loss(self, batch, label_smoothing)
 
     def check_direction(self, source: str, target: str) -> None:
         """Raise InputError unless the model translates from ``source``, or some language, to ``target``."""

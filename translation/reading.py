@@ -32,6 +32,7 @@ def read_translations(
     Raises:
         InputError: A source is too long.
     """
+    network = network.adapted(target)
     source_ids = network.source_ids(sources)
     # However long: what a beam has written up to the limit has one token more with its end.
     target_ids = [[*ids, Tokenizer.EOS] for ids in network.tokenizer.encode_batch(translations)]

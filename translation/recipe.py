@@ -132,6 +132,8 @@ class TranslatorRecipe:
         validation: What to measure on; none splits 5 % of the pairs off, at most 1,000.
         start_from: A model directory, or ``"built-in"``, whose vocabulary, shape, languages and
             weights to start from: of ``model``, only ``dropout`` and ``storage`` count then.
+        adapter: Above 0, the model that is started from stays as it is, and what is trained is an
+            adapter of this rank for the one language of all targets; see :mod:`translation.adapter`.
         model: Shape of the model.
         training: How to train it.
         tokens_per_batch: Most tokens of a side in a batch, padding counted.
@@ -147,6 +149,7 @@ class TranslatorRecipe:
     pairs: tuple[PairFiles, ...]
     validation: tuple[PairFiles, ...] = ()
     start_from: str = ""
+    adapter: int = 0
     model: ModelSettings = field(default_factory=ModelSettings)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     tokens_per_batch: int = 3000
@@ -158,6 +161,8 @@ class TranslatorRecipe:
     def __post_init__(self) -> None:
         if not self.pairs:
             raise ValueError("pairs must have at least one entry")
+        if self.adapter < 0 or (self.adapter and not self.start_from):
+            raise ValueError(f"adapter must be 0, or a rank and start_from given, got {self.adapter}")
         for name in ("tokens_per_batch", "validation_sentences"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from common.decoder import DecoderConfig
+from translation.adapter import AdapterConfig
 from translation.encoder import EncoderConfig
 
 
@@ -23,6 +24,7 @@ class TranslatorConfig:
             unknown names. All are known to a model that has none on record, or no vocabularies.
         names: Those that translations keep and that it has seen too seldom to learn, with spaces between.
         vocabularies: Whether it is on record which tokens it writes in which language.
+        adapters: Of the languages for which it changes itself.
     """
 
     encoder: EncoderConfig
@@ -33,6 +35,7 @@ class TranslatorConfig:
     words: str = ""
     names: str = ""
     vocabularies: bool = False
+    adapters: tuple[AdapterConfig, ...] = ()
 
 
 @dataclass(frozen=True)

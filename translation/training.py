@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
+from common.device import choose_device
 from common.errors import InputError
 from common.sampling import GREEDY
 from common.tokenizer import Tokenizer
@@ -13,6 +14,7 @@ from common.training import Training, prepare
 from common.training_loop import train
 from common.validation import Validation
 from data.records import SentencePair
+from translation.adapting import Apprentice, with_adapter
 from translation.corpus import Corpus, augment
 from translation.fine_tuning import start_from
 from translation.model import Translator
@@ -37,12 +39,17 @@ def train_translator(
     shown, held_out = read_collections(recipe)
     translator = _translator(recipe, [pair for collection in shown for pair in collection.pairs])
     _check_directions(translator, held_out)
-    if translator.dictionary or (recipe.model.dictionary and not recipe.start_from):
+    known = translator.dictionary
+    if known or (recipe.model.dictionary and not recipe.start_from):
         shown = _with_hints(translator, shown)
+    learner: Translator | Apprentice = translator
+    if recipe.adapter:
+        translator.dictionary = known  # it stays as it is
+        learner = Apprentice(translator.to(choose_device(config.device)), shown[0].pairs[0].target_language)
     held_out = [replace(each, pairs=_as_read(translator, each.pairs)) for each in held_out]
     corpus = Corpus(translator, shown, recipe)
     held_out = [corpus.fitting(collection) for collection in held_out]
-    weights = sum(parameter.numel() for parameter in translator.parameters()) / 1e6
+    weights = sum(each.numel() for each in learner.parameters() if each.requires_grad) / 1e6
     workers.only_first(report)(
         f"{sum(len(each.pairs) for each in corpus.collections):,} pairs and "
         f"{sum(len(each.pairs) for each in held_out):,} to validate on, "
@@ -51,10 +58,10 @@ def train_translator(
     )
     checks = corpus.batches([pair for each in held_out for pair in each.pairs], seed=None)
     train(
-        Training(translator, config, config.epochs * len(corpus.epoch(0))),
+        Training(learner, config, config.epochs * len(corpus.epoch(0))),
         corpus.epoch,
         recipe.output,
-        validate=lambda: _validate(translator, checks, held_out, recipe.validation_sentences),
+        validate=lambda: _validate(translator, learner, checks, held_out, recipe.validation_sentences),
         keep=lambda directory: translator.save(directory, recipe.model.storage),
         resume=resume,
         report=report,
@@ -64,6 +71,8 @@ def train_translator(
 
 def _translator(recipe: TranslatorRecipe, pairs: Sequence[SentencePair]) -> Translator:
     """The translator before it has learned from ``pairs``."""
+    if recipe.adapter:
+        return with_adapter(recipe.start_from, pairs, recipe.adapter)
     directions = sorted({_direction(pair) for pair in pairs})
     texts = {text for pair in pairs for text in (pair.source, pair.target)}
     if recipe.start_from:
@@ -131,12 +140,13 @@ def _check_directions(translator: Translator, validation: Sequence[Collection]) 
 
 def _validate(
     translator: Translator,
+    learner: Translator | Apprentice,
     checks: Sequence[TranslationBatch],
     held_out: Sequence[Collection],
     sentences: int,
 ) -> Validation:
     """Loss on all validation pairs; greedy BLEU, the quality, on the first of each direction."""
-    losses = [translator.loss(batch) for batch in checks]
+    losses = [learner.loss(batch) for batch in checks]
     figures = {"loss": sum(loss.nats for loss in losses) / sum(loss.tokens for loss in losses)}
     samples, scores = [], []
     for collection in held_out:
