@@ -21,7 +21,7 @@ Batch = TranslationBatch | RewardBatch
 
 
 def with_adapter(name: str, pairs: Collection[SentencePair], rank: int) -> Translator:
-    """Load a translator and give it an adapter, in the place of one for the same language if it has one.
+    """Load a translator and give it an adapter; one of that rank that it has for the language goes on.
 
     Args:
         name: ``"built-in"``, or a model directory.
@@ -41,9 +41,11 @@ def with_adapter(name: str, pairs: Collection[SentencePair], rank: int) -> Trans
         )
     for source in sorted({pair.source_language for pair in pairs}):
         known.check_direction(source, targets[0])
+    wanted = AdapterConfig(targets[0], rank)
+    if wanted in known.config.adapters:
+        return known
     others = tuple(each for each in known.config.adapters if each.target != targets[0])
-    adapters = (*others, AdapterConfig(targets[0], rank))
-    translator = Translator(replace(known.config, adapters=adapters), known.tokenizer)
+    translator = Translator(replace(known.config, adapters=(*others, wanted)), known.tokenizer)
     former = f"adapters.{targets[0]}."
     weights = {name: weight for name, weight in known.state_dict().items() if not name.startswith(former)}
     translator.load_state_dict(weights, strict=False)  # the adapter's are new

@@ -89,6 +89,9 @@ def test_one_in_the_place_of_another(directory, tmp_path):
     kept = "adapters.yb.up.decoder/bottleneck/weight"
     assert torch.equal(both.state_dict()[kept], first.state_dict()[kept])
     both.save(tmp_path / "both")
+    again = with_adapter(str(tmp_path / "both"), [BACK, BACK], 3)
+    assert again.config == both.config
+    assert all(torch.equal(weight, again.state_dict()[name]) for name, weight in both.state_dict().items())
     other = with_adapter(str(tmp_path / "both"), [THERE], 5)
     assert other.config.adapters == (AdapterConfig("xa", 3), AdapterConfig("yb", 5))
     assert not other.state_dict()[kept].any()
