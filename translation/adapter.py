@@ -37,8 +37,9 @@ class Adapter(nn.Module):
         for name, weight in network.named_parameters():
             if name.startswith(("encoder.", "decoder.")) and weight.ndim == 2 and "embedding" not in name:
                 outputs, inputs = weight.shape
+                bound = (3 / inputs) ** 0.5  # of variance 1 / inputs; not normal: see common.decoder.Decoder
                 self.up[_key(name)] = nn.Parameter(torch.zeros(outputs, rank))
-                self.down[_key(name)] = nn.Parameter(torch.randn(rank, inputs) / inputs**0.5)
+                self.down[_key(name)] = nn.Parameter(torch.empty(rank, inputs).uniform_(-bound, bound))
 
     def forward(self, network: nn.Module) -> dict[str, Tensor]:
         """The changed weights of the network, by their names in it."""

@@ -1,5 +1,7 @@
 """Adapters: what one language to write gains, and the others do not notice."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -113,3 +115,12 @@ def test_fine_tuning_begins_with_what_it_writes(adapted, learned, tmp_path):
 def test_a_rank_of_nothing():
     with pytest.raises(ValueError, match="rank must be at least 1, got 0"):
         AdapterConfig("yb", 0)
+
+
+def test_loading_does_not_import_the_compiler():
+    """Which takes a second, as drawing normal numbers without memory would."""
+    code = (
+        "import sys; from translation.model import Translator; translator = Translator.load(device='cpu'); "
+        "assert translator.adapted('fr') is not translator; assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
