@@ -161,8 +161,10 @@ class TranslatorRecipe:
     def __post_init__(self) -> None:
         if not self.pairs:
             raise ValueError("pairs must have at least one entry")
-        if self.adapter < 0 or (self.adapter and not self.start_from):
-            raise ValueError(f"adapter must be 0, or a rank and start_from given, got {self.adapter}")
+        if self.adapter < 0:
+            raise ValueError(f"adapter must be 0 or a rank, got {self.adapter}")
+        if self.adapter and not self.start_from:
+            raise ValueError("adapter changes a model that there is: give start_from, such as built-in")
         for name in ("tokens_per_batch", "validation_sentences"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

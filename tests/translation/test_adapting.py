@@ -104,8 +104,14 @@ def test_what_cannot_be(directory):
         with_adapter(str(directory), [SentencePair("Dag.", "Lom.", "xa", "zz")], 2)
 
 
-@pytest.mark.parametrize("settings", [{"adapter": -1, "start_from": "built-in"}, {"adapter": 4}])
-def test_a_recipe_with_an_adapter_of_nothing(settings):
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"adapter": -1, "start_from": "built-in"}, "adapter must be 0 or a rank, got -1"),
+        ({"adapter": 4}, "adapter changes a model that there is: give start_from"),
+    ],
+)
+def test_recipes_that_cannot_be(settings, message):
     files = [{"source": "a.tsv", "source_language": "de", "target_language": "en"}]
-    with pytest.raises(InputError, match="adapter must be 0, or a rank and start_from given, got"):
+    with pytest.raises(InputError, match=message):
         build(TranslatorRecipe, {"output": "out", "pairs": files, **settings}, "recipe.toml")
