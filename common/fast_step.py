@@ -55,9 +55,13 @@ class PlainLinear:
         return torch.addmm(self.bias, vectors.float(), self.weight)
 
 
-def quickest() -> MakeLinear | None:
-    """What is faster on this processor than products of 32-bit numbers, if anything is."""
-    if quantized.is_fast():
+def quickest(*, exact: bool = False) -> MakeLinear | None:
+    """What is faster on this processor than products of 32-bit numbers, if anything is.
+
+    Args:
+        exact: Only what keeps at least 11 bits of weights that are no whole numbers.
+    """
+    if quantized.is_fast() and not exact:
         return partial(_by_size, QuantizedLinear.of)
     return partial(_by_size, HalfLinear.of) if half.is_there() else None
 
@@ -179,7 +183,10 @@ class FastDecoder:
         return logits.unsqueeze(1), DecoderState(tuple(hidden), state.memory)
 
 
-def hasten(decoder: Decoder, device: torch.device) -> None:
-    """Have a decoder decode with products of fewer bits on ``device``, where these are faster there."""
-    linear = quickest() if device.type == "cpu" else None
+def hasten(decoder: Decoder, device: torch.device, *, exact: bool = False) -> None:
+    """Have a decoder decode with products of fewer bits on ``device``, where these are faster there.
+
+    See :func:`quickest` for ``exact``.
+    """
+    linear = quickest(exact=exact) if device.type == "cpu" else None
     decoder.fast = linear and FastDecoder(decoder, linear)

@@ -139,7 +139,7 @@ class TranslationNetwork(Model):
         weights = self.state_dict(keep_vars=True) | adapter(self)
         changed.load_state_dict({name: weights[name] for name in changed.state_dict()}, assign=True)
         if self.decoder.fast:
-            hasten(changed.decoder, self.device)
+            hasten(changed.decoder, self.device, exact=True)  # whole numbers are so no longer
         return changed.train(self.training)
 
     def train(self, mode: bool = True) -> Self:

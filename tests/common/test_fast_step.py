@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from common import half
+from common import half, quantized
 from common.decoder import Decoder, DecoderConfig
 from common.fast_step import FastDecoder, quickest
 from common.half import HalfLinear
@@ -132,3 +132,21 @@ def test_the_built_in_translator_says_the_same(make):
     assert max(abs(a.score - b.score) for a, b in same) < 0.01
     totals = [sum(result.score for result in results) for results in written]
     assert abs(totals[0] - totals[1]) < 0.01 * abs(totals[0])
+
+
+@pytest.mark.skipif(not SOURCES.exists(), reason="Multi30k is not in ../shared/data/multi30k")
+@pytest.mark.skipif(not half.is_there(), reason="this processor or PyTorch has no products of 16 bits")
+@pytest.mark.parametrize("eight_bits", [True, False])
+def test_what_an_adapter_has_changed_is_not_rounded_to_8_bits(monkeypatch, eight_bits):
+    """Whatever the processor could do: translations into French are as without the fast step."""
+    monkeypatch.setattr(quantized, "is_fast", lambda: eight_bits)
+    sentences = gzip.decompress(SOURCES.read_bytes()).decode().splitlines()[:40]
+    written = []
+    for plain in (False, True):
+        translator = Translator.load(device="cpu")
+        translator.decoder.fast = None if plain else translator.decoder.fast
+        assert (translator.adapted("fr").decoder.fast is None) is plain
+        written.append(translator.translate_sentences(sentences, "fr", Beam(3), items=range(len(sentences))))
+    same = [(a, b) for a, b in zip(*written, strict=True) if a.text == b.text]
+    assert len(same) >= 0.95 * len(sentences)
+    assert 0 < max(abs(a.score - b.score) for a, b in same) < 0.02
