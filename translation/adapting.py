@@ -20,13 +20,14 @@ from translation.rewards import RewardBatch
 Batch = TranslationBatch | RewardBatch
 
 
-def with_adapter(name: str, pairs: Collection[SentencePair], rank: int) -> Translator:
+def with_adapter(name: str, pairs: Collection[SentencePair], rank: int, dropout: float) -> Translator:
     """Load a translator and give it an adapter; one of that rank that it has for the language goes on.
 
     Args:
         name: ``"built-in"``, or a model directory.
         pairs: What the adapter is to learn from, into one language.
         rank: Of the adapter.
+        dropout: Of the translator, for the training to come.
 
     Raises:
         InputError: The translator cannot be loaded, or the pairs are of directions that it does not
@@ -42,13 +43,17 @@ def with_adapter(name: str, pairs: Collection[SentencePair], rank: int) -> Trans
     for source in sorted({pair.source_language for pair in pairs}):
         known.check_direction(source, targets[0])
     wanted = AdapterConfig(targets[0], rank)
-    if wanted in known.config.adapters:
-        return known
-    others = tuple(each for each in known.config.adapters if each.target != targets[0])
-    translator = Translator(replace(known.config, adapters=(*others, wanted)), known.tokenizer)
-    former = f"adapters.{targets[0]}."
-    weights = {name: weight for name, weight in known.state_dict().items() if not name.startswith(former)}
-    translator.load_state_dict(weights, strict=False)  # the adapter's are new
+    config = replace(
+        known.config,
+        encoder=replace(known.config.encoder, dropout=dropout),
+        decoder=replace(known.config.decoder, dropout=dropout),
+        adapters=(*(each for each in known.config.adapters if each.target != targets[0]), wanted),
+    )
+    translator = Translator(config, known.tokenizer)
+    former = "" if wanted in known.config.adapters else f"adapters.{targets[0]}."
+    weights = known.state_dict()
+    kept = {name: weight for name, weight in weights.items() if not (former and name.startswith(former))}
+    translator.load_state_dict(kept, strict=False)  # a new adapter begins as it is
     translator.dictionary = known.dictionary
     return translator
 

@@ -134,7 +134,6 @@ class TranslatorRecipe:
             weights to start from: of ``model``, only ``dropout`` and ``storage`` count then.
         adapter: Above 0, the model that is started from stays as it is, and what is trained is an
             adapter of this rank for the one language of all targets; see :mod:`translation.adapter`.
-            Of ``model``, only ``storage`` counts then.
         model: Shape of the model.
         training: How to train it.
         tokens_per_batch: Most tokens of a side in a batch, padding counted.

@@ -72,7 +72,7 @@ def train_translator(
 def _translator(recipe: TranslatorRecipe, pairs: Sequence[SentencePair]) -> Translator:
     """The translator before it has learned from ``pairs``."""
     if recipe.adapter:
-        return with_adapter(recipe.start_from, pairs, recipe.adapter)
+        return with_adapter(recipe.start_from, pairs, recipe.adapter, recipe.model.dropout)
     directions = sorted({_direction(pair) for pair in pairs})
     texts = {text for pair in pairs for text in (pair.source, pair.target)}
     if recipe.start_from:

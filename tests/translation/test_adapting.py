@@ -51,7 +51,7 @@ def recipe(directory, tmp_path, artificial_pair):
 
 
 def test_it_learns_and_the_translator_stays_as_it_is(recipe, learned):
-    before = Apprentice(with_adapter(recipe.start_from, [THERE], 8), "yb").eval()
+    before = Apprentice(with_adapter(recipe.start_from, [THERE], 8, 0.0), "yb").eval()
     best = Translator.load(train_translator(recipe), device="cpu")
     for name, weight in learned.state_dict().items():
         assert torch.equal(weight, best.state_dict()[name]), name
@@ -80,28 +80,29 @@ def test_resumed_training_is_as_never_stopped(recipe, tmp_path, kill, assert_sam
 
 
 def test_one_in_the_place_of_another(directory, tmp_path):
-    first = with_adapter(str(directory), [THERE], 2)
+    first = with_adapter(str(directory), [THERE], 2, 0.0)
     with torch.no_grad():
         first.adapters["yb"].up["decoder/bottleneck/weight"].normal_()
     first.save(tmp_path / "first")
-    both = with_adapter(str(tmp_path / "first"), [BACK], 3)
+    both = with_adapter(str(tmp_path / "first"), [BACK], 3, 0.0)
     assert both.config.adapters == (AdapterConfig("yb", 2), AdapterConfig("xa", 3))
     kept = "adapters.yb.up.decoder/bottleneck/weight"
     assert torch.equal(both.state_dict()[kept], first.state_dict()[kept])
     both.save(tmp_path / "both")
-    again = with_adapter(str(tmp_path / "both"), [BACK, BACK], 3)
-    assert again.config == both.config
+    again = with_adapter(str(tmp_path / "both"), [BACK, BACK], 3, 0.1)
+    assert again.config.adapters == both.config.adapters
+    assert (again.config.encoder.dropout, again.config.decoder.dropout) == (0.1, 0.1)
     assert all(torch.equal(weight, again.state_dict()[name]) for name, weight in both.state_dict().items())
-    other = with_adapter(str(tmp_path / "both"), [THERE], 5)
+    other = with_adapter(str(tmp_path / "both"), [THERE], 5, 0.0)
     assert other.config.adapters == (AdapterConfig("xa", 3), AdapterConfig("yb", 5))
     assert not other.state_dict()[kept].any()
 
 
 def test_what_cannot_be(directory):
     with pytest.raises(InputError, match="for one language to write, the pairs are into xa, yb; give"):
-        with_adapter(str(directory), [THERE, BACK], 2)
+        with_adapter(str(directory), [THERE, BACK], 2, 0.0)
     with pytest.raises(InputError, match="does not translate from xa to zz"):
-        with_adapter(str(directory), [SentencePair("Dag.", "Lom.", "xa", "zz")], 2)
+        with_adapter(str(directory), [SentencePair("Dag.", "Lom.", "xa", "zz")], 2, 0.0)
 
 
 @pytest.mark.parametrize(
