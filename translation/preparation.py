@@ -9,6 +9,7 @@ from typing import Literal
 
 from translation.capitals import LETTER, begun, in_usual_case, is_heading, is_shouted, without_stress
 from translation.placeholders import PLACEHOLDERS
+from translation.typography import JOINERS, PLAIN, WITHOUT_WIDTH, closed_alike, plain
 from translation.verbatim import EMOJI, LITERAL, MARKUP, NUMBER
 
 
@@ -64,7 +65,7 @@ class Prepared:
             space, placeholder = match.groups()
             return space + items.pop(placeholder) if placeholder in items else ""
 
-        translation = translation.upper() if self.upper else translation
+        translation = closed_alike(translation.upper() if self.upper else translation)
         before, after = self.joined
         translation = re.sub(rf"\s+(?=[{before}])", "", translation) if before else translation
         translation = re.sub(rf"(?<=[{after}])\s+", "", translation) if after else translation
@@ -103,16 +104,16 @@ def prepare(sentence: str, model: Knowledge) -> Prepared:
         sentence: Without line ends, as ``split_text`` gives it.
         model: What it knows.
     """
-    sentence = unicodedata.normalize("NFC", sentence.translate(_WITHOUT_WIDTH))
+    sentence = unicodedata.normalize("NFC", sentence.translate(WITHOUT_WIDTH))
     upper = is_shouted(_FIXED.sub(" ", sentence))
     spans = _carried_spans(sentence, replace(model, knows=_anything) if upper else model)[: len(PLACEHOLDERS)]
     joins = [span.joins(sentence) for span in spans]
     parts, end = [], 0
     for span, placeholder, (before, after) in zip(spans, PLACEHOLDERS, joins, strict=False):
         # To the model a placeholder is a word.
-        parts += [_plain(sentence[end : span.start]), " " * before, placeholder, " " * after]
+        parts += [plain(sentence[end : span.start]), " " * before, placeholder, " " * after]
         end = span.end
-    text = re.sub(" {2,}", " ", "".join([*parts, _plain(sentence[end:])])).strip()
+    text = re.sub(" {2,}", " ", "".join([*parts, plain(sentence[end:])])).strip()
     if upper or is_heading(text):
         text = begun(in_usual_case(text, model.usual))
     elif (calm := without_stress(text, model.knows, model.usual)) != text:
@@ -130,37 +131,10 @@ _PLACEHOLDER = re.compile(rf"(\s?)([{PLACEHOLDERS}])")
 # What may end a sentence after its last word: punctuation and any white space.
 _FINAL = ".!?…\"'»”“’)]" + "".join(filter(str.isspace, map(chr, range(0x3001))))
 _FIXED = re.compile(rf"{MARKUP}|{LITERAL}|{NUMBER}|{EMOJI}|[{PLACEHOLDERS}]+")
-# Which emoji and some scripts need.
-_JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 _TOKEN = re.compile(
     rf"(?P<markup>{MARKUP})|(?P<fixed>{LITERAL}|{NUMBER}|[{PLACEHOLDERS}]+)|(?P<symbol>{EMOJI})|"
-    rf"(?P<word>{LETTER}(?:{LETTER}|[{_JOINERS}\u0300-\u036f])*)|(?P<mark>[^\s])"
+    rf"(?P<word>{LETTER}(?:{LETTER}|[{JOINERS}\u0300-\u036f])*)|(?P<mark>[^\s])"
 )
-# Soft hyphens, byte-order marks and marks of direction.
-_WITHOUT_WIDTH = dict.fromkeys(
-    [
-        0xAD,
-        0x61C,
-        0x180E,
-        0x200B,
-        0x200E,
-        0x200F,
-        0x2060,
-        0xFEFF,
-        *range(0x202A, 0x202F),
-        *range(0x2066, 0x206A),
-    ]
-)
-_PLAIN = (
-    dict.fromkeys(map(ord, "“”„‟"), '"')
-    | dict.fromkeys(map(ord, "‘’‚‛ʼ´′"), "'")
-    | dict.fromkeys(map(ord, "\u2010\u2011"), "-")
-    | {ord("…"): "..."}
-    | dict.fromkeys(map(ord, _JOINERS), "")
-    # Those that a user wrote and that are too many to carry.
-    | {ord(placeholder): str(number) for number, placeholder in enumerate(PLACEHOLDERS, start=1)}
-)
-
 _Kind = Literal["fixed", "symbol", "first", "name"]
 
 
@@ -199,7 +173,7 @@ def _kind(token: re.Match[str], is_first: bool, model: Knowledge) -> _Kind | Non
     """Why a token is carried over; None if it is not."""
     text = token[0]
     is_unknown = not model.characters.issuperset(text) and any(
-        character not in model.characters and ord(character) not in _PLAIN for character in text
+        character not in model.characters and ord(character) not in PLAIN for character in text
     )
     match token.lastgroup:
         case "fixed":
@@ -222,11 +196,11 @@ def _kind(token: re.Match[str], is_first: bool, model: Knowledge) -> _Kind | Non
 def _is_sign(character: str) -> bool:
     """Whether a character is the same in all languages and no punctuation."""
     is_symbol = unicodedata.category(character).startswith("S") or character in "*#@&_\\"
-    return is_symbol and ord(character) not in _PLAIN
+    return is_symbol and ord(character) not in PLAIN
 
 
 def _are_one(last: _Span, span: _Span, between: str) -> bool:
-    between = between.strip(_JOINERS)
+    between = between.strip(JOINERS)
     if not between:
         return True
     if span.kind == "symbol":
@@ -243,8 +217,3 @@ def _is_code(word: str) -> bool:
         return True
     letters = word.lstrip("0123456789")
     return any(map(str.isdecimal, word)) and letters != "" and not (letters.isalpha() and letters.islower())
-
-
-def _plain(text: str) -> str:
-    """Text in the typography of the training data."""
-    return " ".join(re.split(r"\s+", text.translate(_PLAIN)))

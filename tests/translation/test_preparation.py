@@ -6,6 +6,7 @@ import pytest
 
 from translation.placeholders import PLACEHOLDERS
 from translation.preparation import Knowledge, Prepared, prepare
+from translation.typography import closed_alike
 
 WORDS = frozenset(
     """
@@ -175,6 +176,27 @@ def test_what_is_carried_keeps_its_small_letters():
         of("SEE https://example.com/a NOW").finish("siehe ① für straße")
         == "SIEHE https://example.com/a FÜR STRASSE"
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "closed"),
+    [
+        ('Er rief: "halt“!', 'Er rief: "halt"!'),
+        ('Er rief: „halt"!', "Er rief: „halt“!"),
+        ('Il cria : « halte", « là »', "Il cria : « halte », « là »"),
+        ("Il cria : «halte»", "Il cria : «halte»"),
+        ('Il cria : « halte"', "Il cria : « halte »"),
+        ('"a” and "b" and "c', '"a" and "b" and "c'),
+        ("a“ b” c»", "a“ b” c»"),  # never opened
+        ('« le "tri" »', '« le "tri" »'),
+        ("", ""),
+    ],
+)
+def test_quotations_are_closed_as_they_were_opened(written, closed):
+    assert closed_alike(written) == closed
+    # Given out as it is written, nothing has to be taken back.
+    assert all(closed.startswith(closed_alike(written[:end])) for end in range(len(written)))
+    assert Prepared("", (), False).finish(written) == closed.rstrip()
 
 
 TWO = Prepared("① and ②.", ("Ann", "10%"), False)
