@@ -94,3 +94,6 @@ HABITS = {
         ),
     ),
 }
+
+ALL = frozenset[str]().union(*(each.inner | each.last | each.numbered for each in HABITS.values()))
+"""Abbreviations of all languages."""

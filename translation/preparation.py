@@ -9,7 +9,7 @@ from typing import Literal
 
 from translation.capitals import LETTER, begun, in_usual_case, is_heading, is_shouted, without_stress
 from translation.placeholders import PLACEHOLDERS
-from translation.typography import JOINERS, PLAIN, WITHOUT_WIDTH, closed_alike, plain
+from translation.typography import JOINERS, PLAIN, WITHOUT_WIDTH, closed_alike, ended_alike, plain
 from translation.verbatim import EMOJI, LITERAL, MARKUP, NUMBER
 
 
@@ -43,8 +43,10 @@ class Prepared:
     def finish(self, translation: str) -> str:
         """Put back what was carried, each item once, and the capitals.
 
-        What the model lost stands before the final punctuation; what it doubled or invented goes.
+        What the model lost stands before the final punctuation; what it doubled or invented goes, as does
+        a full stop that the sentence ends without.
         """
+        translation = ended_alike(translation, self.text)
         if lost := [item for item in PLACEHOLDERS[: len(self.carried)] if item not in translation]:
             body = translation.rstrip(_FINAL)
             translation = " ".join([body, *lost]) + translation[len(body) :]

@@ -2,6 +2,7 @@
 
 import re
 
+from translation import abbreviations
 from translation.placeholders import PLACEHOLDERS
 
 JOINERS = "\u200c\u200d\ufe0e\ufe0f"
@@ -34,6 +35,7 @@ PLAIN = (
 )
 """Each character that is written otherwise in the training data, to what stands for it there."""
 
+_STOP = re.compile(r"(?<![^\s(\"'„«-])([^\W\d_]{2,})\.$")
 _CLOSED_BY = {'"': '"', "„": "“", "«": "»"}
 
 
@@ -58,3 +60,13 @@ def closed_alike(text: str) -> str:
             character = apart + closing
         parts.append(character)
     return "".join(parts)
+
+
+def ended_alike(text: str, source: str) -> str:
+    """A translation without the full stop that its source ends without, as headings and items of lists do.
+
+    Captions' translators have added many.
+    """
+    last = _STOP.search(text)
+    added = last and source[-1:].isalnum() and last[1].lower() not in abbreviations.ALL
+    return text[:-1] if added else text

@@ -199,6 +199,26 @@ def test_quotations_are_closed_as_they_were_opened(written, closed):
     assert Prepared("", (), False).finish(written) == closed.rstrip()
 
 
+@pytest.mark.parametrize(
+    ("source", "written", "ended"),
+    [
+        ("Two dogs", "Zwei Hunde.", "Zwei Hunde"),
+        ("The ①", "Das Ei.", "Das Ei Ann"),
+        ("Two dogs.", "Zwei Hunde.", "Zwei Hunde."),
+        ("Two dogs!", "Zwei Hunde.", "Zwei Hunde."),
+        ("Two dogs, cats etc", "Zwei Hunde, Katzen usw.", "Zwei Hunde, Katzen usw."),
+        ("at ten", "um 10 a.m.", "um 10 a.m."),
+        ("Two dogs", "Zwei Hunde...", "Zwei Hunde..."),
+        ("Two dogs", "Zwei Hunde?", "Zwei Hunde?"),
+        ("Two dogs", "„Zwei Hunde.“", "„Zwei Hunde.“"),
+        ("on the 3rd", "am 3.", "am 3."),
+        ("", ".", "."),
+    ],
+)
+def test_no_full_stop_is_added(source, written, ended):
+    assert Prepared(source, ("Ann",) if "①" in source else (), False).finish(written) == ended
+
+
 TWO = Prepared("① and ②.", ("Ann", "10%"), False)
 
 
