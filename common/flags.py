@@ -11,8 +11,13 @@ from typing import Any
 
 
 def signature(directory: Path) -> str:
-    """What tells one set of weights from another: the start of their file's SHA-256."""
-    return hashlib.sha256((directory / "model.safetensors").read_bytes()).hexdigest()[:8]
+    """What tells one set of weights from another: the start of their files' SHA-256."""
+    digest = hashlib.sha256((directory / "model.safetensors").read_bytes())
+    for other in sorted(
+        directory.glob("rescorers/*/model.safetensors")
+    ):  # of small models that have a say beside it
+        digest.update(other.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def changed_flags(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from common.search import Hypothesis
 from common.tokenizer import Tokenizer
+from common.tokenizer_kinds import BASIC_TOKENS, EOS
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class Result:
     language: str = ""
     ids: tuple[int, ...] = ()
 
+    def every(self) -> tuple["Result", ...]:
+        """This one and its alternatives, none of which has others."""
+        return (replace(self, alternatives=()), *self.alternatives)
+
 
 def make_result(hypotheses: Sequence[Hypothesis], tokenizer: Tokenizer, prompt: Sequence[int] = ()) -> Result:
     """The first hypothesis as a result, the others as its alternatives.
@@ -37,6 +42,14 @@ def make_result(hypotheses: Sequence[Hypothesis], tokenizer: Tokenizer, prompt: 
     """
     first, *others = (_one(hypothesis, tokenizer, prompt) for hypothesis in hypotheses)
     return replace(first, alternatives=tuple(others))
+
+
+def in_order(results: Sequence[Result], ranks: Sequence[float], count: int) -> Result:
+    """The ``count`` results that rank highest; as in a beam, those cut off by the length limit come last."""
+    finished = [each.tokens[-1:] == (BASIC_TOKENS[EOS],) for each in results]
+    order = sorted(range(len(results)), key=lambda row: (finished[row], ranks[row]), reverse=True)
+    first, *rest = (results[row] for row in order[:count])
+    return replace(first, alternatives=tuple(rest))
 
 
 def _one(hypothesis: Hypothesis, tokenizer: Tokenizer, prompt: Sequence[int]) -> Result:

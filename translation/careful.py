@@ -15,6 +15,7 @@ from translation.decoding import Decoding, decode_sentences
 from translation.network import TranslationNetwork
 from translation.placeholders import PLACEHOLDERS
 from translation.preparation import Prepared
+from translation.rescoring import by_rescorer
 
 # No model means these: control characters and line ends, and bytes that are no whole character.
 _UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffd]+")
@@ -26,12 +27,14 @@ class Sentence:
 
     Attributes:
         prepared: What the model reads of it.
+        source: Its language.
         item: The number that its samples come from: that of its text for the first of the text,
             others for those that follow.
         is_first: Whether the translation of the text begins with that of this sentence.
     """
 
     prepared: Prepared
+    source: str
     item: int
     is_first: bool
 
@@ -59,40 +62,43 @@ def translate_prepared(
         InputError: The constraints cannot be met.
     """
     results: dict[int, Result] = {}
-    places_of: dict[str, list[int]] = {}
+    places_of: dict[tuple[str, str], list[int]] = {}
     for place, sentence in enumerate(sentences):
-        places_of.setdefault(sentence.prefix(how.constraints.prefix), []).append(place)
-    for prefix, places in places_of.items():
+        kind = sentence.prefix(how.constraints.prefix), sentence.source
+        places_of.setdefault(kind, []).append(place)
+    for (prefix, source), places in places_of.items():
         constrained = replace(how, constraints=replace(how.constraints, prefix=prefix))
         some = [sentences[place] for place in places]
-        results |= zip(places, _search_well(network, some, target, constrained), strict=True)
+        results |= zip(places, _search_well(network, some, (source, target), constrained), strict=True)
     return [results[place] for place in range(len(sentences))]
 
 
 def _search_well(
-    network: TranslationNetwork, sentences: Sequence[Sentence], target: str, how: Decoding
+    network: TranslationNetwork, sentences: Sequence[Sentence], direction: tuple[str, str], how: Decoding
 ) -> list[Result]:
     """The results of sentences, searched again with more care where something has gone wrong."""
-    results = _search(network, sentences, target, how)
+    results = _search(network, sentences, direction, how)
     if isinstance(how.strategy, Sampling) and how.strategy.temperature:
         return results  # asked for whatever comes
     failed = [row for row, each in enumerate(sentences) if _badness(network, results[row], each)]
-    others = _search(network, [sentences[row] for row in failed], target, _careful(how))
+    others = _search(network, [sentences[row] for row in failed], direction, _careful(how))
     for row, other in zip(failed, others, strict=True):
         results[row] = _choose(network, results[row], other, sentences[row])
     return results
 
 
 def _search(
-    network: TranslationNetwork, sentences: Sequence[Sentence], target: str, how: Decoding
+    network: TranslationNetwork, sentences: Sequence[Sentence], direction: tuple[str, str], how: Decoding
 ) -> list[Result]:
     texts, items = [each.prepared.text for each in sentences], [each.item for each in sentences]
-    strategy = how.strategy
-    if not how.coverage_penalty or not isinstance(strategy, Beam):
-        return decode_sentences(network, texts, target, strategy, how.constraints, items)
+    strategy, rescorer = how.strategy, network.rescorer(*direction)
+    if not isinstance(strategy, Beam) or strategy.diversity or not (how.coverage_penalty or rescorer):
+        return decode_sentences(network, texts, direction[1], strategy, how.constraints, items)
     whole = replace(strategy, count=strategy.size)
-    results = decode_sentences(network, texts, target, whole, how.constraints, items)
-    return by_coverage(network, texts, results, target, strategy, how.coverage_penalty)
+    results = decode_sentences(network, texts, direction[1], whole, how.constraints, items)
+    if how.coverage_penalty or not rescorer:
+        return by_coverage(network, texts, results, direction[1], strategy, how.coverage_penalty)
+    return by_rescorer(rescorer, texts, results, direction, strategy)
 
 
 def _badness(network: TranslationNetwork, result: Result, sentence: Sentence) -> int:

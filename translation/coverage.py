@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from common.result import Result
+from common.result import Result, in_order
 from common.search import Beam
-from common.tokenizer_kinds import BASIC_TOKENS, EOS
 from translation.network import TranslationNetwork
 from translation.reading import read_translations
-
-_END = BASIC_TOKENS[EOS]
 
 
 def by_coverage(
@@ -30,18 +26,14 @@ def by_coverage(
 
     Source: Wu et al., 2016, arXiv:1609.08144, equation 14.
     """
-    every = [(row, each) for row, result in enumerate(results) for each in (result, *result.alternatives)]
+    every = [(row, each) for row, result in enumerate(results) for each in result.every()]
     readings = read_translations(
         network, [sources[row] for row, _ in every], [each.text for _, each in every], target
     )
-    ranked: list[list[tuple[bool, float, Result]]] = [[] for _ in results]
+    ranks: list[list[float]] = [[] for _ in results]
     for (row, each), reading in zip(every, readings, strict=True):
         rank = beam.rank(each.score, max(1, len(each.tokens)))
         if reading.attention is not None:
             rank += penalty * float(reading.attention.sum(0).clamp(1e-6, 1).log().sum())
-        finished = each.tokens[-1:] == (_END,)
-        ranked[row].append((finished, rank, replace(each, alternatives=())))
-    ordered = [
-        [each for *_, each in sorted(found, key=lambda one: one[:2], reverse=True)] for found in ranked
-    ]
-    return [replace(first, alternatives=tuple(rest[: beam.count - 1])) for first, *rest in ordered]
+        ranks[row].append(rank)
+    return [in_order(result.every(), each, beam.count) for result, each in zip(results, ranks, strict=True)]

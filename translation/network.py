@@ -48,6 +48,8 @@ class TranslationNetwork(Model):
         dictionary: Of rare words, which it reads with hints; empty if it has not learned to.
         glossary: A person's own terms and the translations that they are to have.
         adapters: What it changes in itself to write a language, by its name; see :meth:`adapted`.
+        rescorers: Where a small translator for a direction may be, in a directory of its name; see
+            :meth:`rescorer`.
     """
 
     vocabularies: Tensor | None
@@ -68,6 +70,8 @@ class TranslationNetwork(Model):
         )
         self.names = frozenset(config.names.split())
         self.dictionary, self.glossary = Dictionary(), Glossary()
+        self.rescorers: Path | None = None
+        self._rescorers = dict[Path, TranslationNetwork]()
         self._shortlists = dict[str, Shortlist]()
         self._adapted = dict[str, TranslationNetwork]()
 
@@ -80,6 +84,7 @@ class TranslationNetwork(Model):
         """
         network = load_model(cls, TranslatorConfig, KIND, Path(directory or BUILT_IN), device)
         network.dictionary = Dictionary.load(Path(directory or BUILT_IN))
+        network.rescorers = Path(directory or BUILT_IN) / "rescorers"
         return network
 
     def save(self, directory: Path, storage: Storage = "float32") -> None:
@@ -128,6 +133,20 @@ class TranslationNetwork(Model):
         found = self._adapted.get(target)
         if found is None or found.device != self.device:
             found = self._adapted[target] = self._changed(self.adapters[target])
+        return found
+
+    def rescorer(self, source: str, target: str) -> "TranslationNetwork | None":
+        """The small translator that has a say in a direction, if any; see :mod:`translation.rescoring`.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        directory = self.rescorers and self.rescorers / f"{source}-{target}"
+        if not directory or not directory.is_dir():
+            return None
+        found = self._rescorers.get(directory)
+        if found is None or found.device != self.device:
+            found = self._rescorers[directory] = TranslationNetwork.load(directory, device=str(self.device))
         return found
 
     # Whoever asks first, others may go on with it outside of his inference mode.

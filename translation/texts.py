@@ -150,7 +150,9 @@ def _pieces(
     for piece in split_text(text, direction[0]):
         for cut in cut_sentence(piece.text, fits) if piece.is_sentence else [piece]:
             if cut.is_sentence and read(cut.text).has_words:
-                pieces.append(Sentence(read(cut.text), item + (sentences << 32), is_first=not sentences))
+                pieces.append(
+                    Sentence(read(cut.text), direction[0], item + (sentences << 32), is_first=not sentences)
+                )
                 sentences += 1
             elif cut.is_sentence:
                 pieces.append(network.glossary.translated(cut.text))
