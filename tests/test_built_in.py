@@ -160,19 +160,37 @@ def test_models_shows_the_cards(call):
 
 @each_directory
 def test_a_model_directory_holds_what_it_should(directory):
-    names = {path.name for path in directory.iterdir()} - {"consensus.safetensors", "dictionary.zip"}
-    assert names == {"config.json", "model.safetensors", "tokenizer.json", "README.md"}
-    json.loads((directory / "tokenizer.json").read_text(encoding="utf-8"))
-    with safe_open(directory / "model.safetensors", "pt") as file:
-        kinds = {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
-    # Whole numbers: how often batch normalisation has counted; truth values: which tokens a language has.
-    assert kinds <= {"I8", "BF16", "F32", "I64", "BOOL"}
+    names = {path.name for path in directory.iterdir()}
+    others = {"consensus.safetensors", "dictionary.zip", "rescorers"}
+    assert names - others == {"config.json", "model.safetensors", "tokenizer.json", "README.md"}
+    rescorers = list((directory / "rescorers").glob("*"))
+    for each in rescorers:
+        assert {path.name for path in each.iterdir()} == {
+            "config.json",
+            "model.safetensors",
+            "tokenizer.json",
+        }
+    for each in (directory, *rescorers):
+        json.loads((each / "tokenizer.json").read_text(encoding="utf-8"))
+        with safe_open(each / "model.safetensors", "pt") as file:
+            kinds = {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+        # Whole numbers: how often batch normalisation has counted; truth values: which tokens a language has.
+        assert kinds <= {"I8", "BF16", "F32", "I64", "BOOL"}
+
+
+def test_the_translator_has_16_million_weights_at_most_and_two_rescorers():
+    translator = Translator.load(device="cpu")
+    rescorers = [translator.rescorer("en", target) for target in ("de", "fr")]
+    parts = [part for part in (translator, *rescorers) if part]
+    assert len(parts) == 3
+    assert sum(weight.numel() for part in parts for weight in part.parameters()) <= 16_000_000
+    assert translator.rescorer("en", "cs") is None
 
 
 def test_the_built_in_models_are_small():
     megabytes = {"captioning": 45, "translation": 20, "generation": 6}
     for directory in DIRECTORIES:
-        size = sum(path.stat().st_size for path in directory.iterdir())
+        size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
         assert size <= 1_000_000 * megabytes.pop(directory.parent.name)
     assert not megabytes
 
