@@ -139,14 +139,19 @@ class TranslationNetwork(Model):
         """The small translator that has a say in a direction, if any; see :mod:`translation.rescoring`.
 
         Raises:
-            InputError: It is damaged.
+            InputError: It is damaged, or for other directions.
         """
         directory = self.rescorers and self.rescorers / f"{source}-{target}"
         if not directory or not directory.is_dir():
             return None
         found = self._rescorers.get(directory)
         if found is None or found.device != self.device:
-            found = self._rescorers[directory] = TranslationNetwork.load(directory, device=str(self.device))
+            found = TranslationNetwork.load(directory, device=str(self.device))
+            try:
+                found.check_direction(source, target)
+            except InputError as error:
+                raise InputError(f"{directory}: {error}") from None
+            self._rescorers[directory] = found
         return found
 
     # Whoever asks first, others may go on with it outside of his inference mode.

@@ -146,3 +146,12 @@ def test_a_damaged_one_is_named(learned, tmp_path):
     assert broken.translate("Dag.", "yb", "xa", BEAM).text
     with pytest.raises(InputError, match=r"rescorers.xa-yb.model.safetensors: damaged"):
         broken.translate("Lom.", "xa", "yb", BEAM)
+
+
+def test_one_for_another_direction_is_refused(learned, tmp_path):
+    learned.save(tmp_path / "model")
+    other = Translator(replace(learned.config, directions=("yb-xa",)), learned.tokenizer)
+    other.save(tmp_path / "model" / "rescorers" / "xa-yb")
+    wrong = r"rescorers.xa-yb: this model does not translate from xa to yb; it knows yb-xa"
+    with pytest.raises(InputError, match=wrong):
+        Translator.load(tmp_path / "model", device="cpu").translate("Lom.", "xa", "yb", BEAM)
