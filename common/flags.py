@@ -13,9 +13,8 @@ from typing import Any
 def signature(directory: Path) -> str:
     """What tells one set of weights from another: the start of their files' SHA-256."""
     digest = hashlib.sha256((directory / "model.safetensors").read_bytes())
-    for other in sorted(
-        directory.glob("rescorers/*/model.safetensors")
-    ):  # of small models that have a say beside it
+    # Small models that have a say beside it.
+    for other in sorted(directory.glob("rescorers/*/model.safetensors")):
         digest.update(other.read_bytes())
     return digest.hexdigest()[:8]
 

@@ -20,7 +20,7 @@ def run(_: argparse.Namespace) -> int:
             lines = card.read_text(encoding="utf-8").splitlines()
         except OSError as error:
             raise InputError(f"{card}: missing; install inwords again") from error
-        size = sum(file.stat().st_size for file in application.built_in.rglob("*"))
+        size = sum(file.stat().st_size for file in application.built_in.rglob("*") if file.is_file())
         # A card begins with what was trained on what, and then what it scores; the rest is for reading there.
         ends = [place for place, line in enumerate(lines) if line.startswith("## ") and line != "## Scores"]
         print("\n".join(lines[: ends[0] if ends else None]).rstrip())

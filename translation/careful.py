@@ -91,14 +91,17 @@ def _search(
     network: TranslationNetwork, sentences: Sequence[Sentence], direction: tuple[str, str], how: Decoding
 ) -> list[Result]:
     texts, items = [each.prepared.text for each in sentences], [each.item for each in sentences]
-    strategy, rescorer = how.strategy, network.rescorer(*direction)
-    if not isinstance(strategy, Beam) or strategy.diversity or not (how.coverage_penalty or rescorer):
+    strategy = how.strategy
+    is_plain = isinstance(strategy, Beam) and not strategy.diversity
+    # Not even read where it has no say.
+    rescorer = network.rescorer(*direction) if is_plain and not how.coverage_penalty else None
+    if not isinstance(strategy, Beam) or not (how.coverage_penalty or rescorer):
         return decode_sentences(network, texts, direction[1], strategy, how.constraints, items)
     whole = replace(strategy, count=strategy.size)
     results = decode_sentences(network, texts, direction[1], whole, how.constraints, items)
-    if how.coverage_penalty or not rescorer:
-        return by_coverage(network, texts, results, direction[1], strategy, how.coverage_penalty)
-    return by_rescorer(rescorer, texts, results, direction, strategy)
+    if rescorer:
+        return by_rescorer(rescorer, texts, results, direction, strategy)
+    return by_coverage(network, texts, results, direction[1], strategy, how.coverage_penalty)
 
 
 def _badness(network: TranslationNetwork, result: Result, sentence: Sentence) -> int:
