@@ -15,6 +15,10 @@ from common.errors import InputError
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of red, green and blue in ImageNet, from 0 to 1."""
 
+_AT_ONCE = 8
+"""Photographs that pass through the network together on a processor: of more the features, 10 MB each,
+are written to memory and read again, and the memory must be there."""
+
 
 @dataclass(frozen=True)
 class ImageEncoderConfig:
@@ -128,6 +132,11 @@ class ImageEncoder(nn.Module):
         """
         if pixels.dtype != torch.uint8:
             return pixels
+        if torch.is_grad_enabled() or pixels.device.type != "cpu":
+            return self._early(pixels)
+        return torch.cat([self._early(some) for some in torch.split(pixels, _AT_ONCE)])
+
+    def _early(self, pixels: Tensor) -> Tensor:
         mean, deviation = (pixels.new_tensor(each, dtype=torch.float32) for each in (_MEAN, _DEVIATION))
         images = ((pixels.float() / 255 - mean) / deviation).permute(0, 3, 1, 2)
         features = images.contiguous(memory_format=torch.channels_last)

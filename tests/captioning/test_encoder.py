@@ -1,10 +1,13 @@
+import copy
+import pickle
+
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
 from captioning.encoder import ImageEncoder, ImageEncoderConfig
-from captioning.resnet import fold
+from captioning.resnet import Convolution, fold
 from captioning.vision import import_models
 from common.errors import InputError
 
@@ -190,3 +193,56 @@ def test_weights_that_cannot_be_taken(encoder, tmp_path, make, message):
 def test_wrong_shapes(settings, message):
     with pytest.raises(ValueError, match=message):
         ImageEncoderConfig(**settings)
+
+
+@pytest.fixture
+def convolution():
+    torch.manual_seed(1)
+    return Convolution(8, 16, 3, 2, 1).requires_grad_(False)
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+def test_a_convolution_is_the_same_at_every_call_whatever_the_batch(convolution, rows):
+    features = torch.rand(rows, 8, 12, 10).contiguous(memory_format=torch.channels_last)
+    expected = nn.functional.conv2d(features, convolution.weight, convolution.bias, 2, 1)
+    with torch.inference_mode():
+        for some in (features[:1], features, features, features[:1]):
+            assert torch.allclose(convolution(some), expected[: len(some)], atol=1e-6)
+
+
+@pytest.mark.parametrize("change", ["in place", "assigned", "loaded"])
+def test_a_convolution_notices_that_its_weights_have_changed(convolution, change):
+    features = torch.rand(2, 8, 12, 10)
+    with torch.no_grad():
+        convolution(features)
+        before = convolution(features)
+        if change == "in place":
+            convolution.weight.mul_(2)
+            convolution.bias.mul_(2)
+        else:
+            state = {name: 2 * each for name, each in convolution.state_dict().items()}
+            convolution.load_state_dict(state, assign=change == "assigned")
+        for _ in range(3):
+            assert torch.allclose(convolution(features), 2 * before, atol=1e-5)
+
+
+def test_a_convolution_that_has_been_used_can_be_copied_and_learns(convolution):
+    features = torch.rand(2, 8, 12, 10)
+    with torch.no_grad():
+        for _ in range(2):
+            expected = convolution(features)
+    for again in (copy.deepcopy(convolution), pickle.loads(pickle.dumps(convolution))):
+        assert torch.allclose(again(features), expected, atol=1e-6)
+    convolution.requires_grad_(True)
+    convolution(features).sum().backward()
+    assert convolution.weight.grad is not None
+    assert convolution.bias.grad is not None
+
+
+def test_many_photographs_pass_through_in_parts(encoder):
+    generator = torch.Generator().manual_seed(1)
+    pixels = torch.randint(256, (19, 64, 64, 3), dtype=torch.uint8, generator=generator)
+    with_gradients = encoder(pixels)
+    with torch.no_grad():
+        assert torch.allclose(encoder(pixels), with_gradients, atol=1e-4)
+        assert encoder.early(pixels[:0]).shape == (0, 2, 2, 512)
