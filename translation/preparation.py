@@ -10,7 +10,7 @@ from typing import Literal
 from translation.capitals import LETTER, begun, in_usual_case, is_heading, is_shouted, without_stress
 from translation.placeholders import PLACEHOLDERS
 from translation.typography import JOINERS, PLAIN, WITHOUT_WIDTH, closed_alike, ended_alike, plain
-from translation.verbatim import EMOJI, LITERAL, MARKUP, NUMBER
+from translation.verbatim import EMOJI, LITERAL, MARKUP, NUMBER, is_ordinary
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def prepare(sentence: str, model: Knowledge) -> Prepared:
         model: What it knows.
     """
     sentence = unicodedata.normalize("NFC", sentence.translate(WITHOUT_WIDTH))
-    upper = is_shouted(_FIXED.sub(" ", sentence))
+    upper = is_shouted(sentence if is_ordinary(sentence) else _FIXED.sub(" ", sentence))
     spans = _carried_spans(sentence, replace(model, knows=_anything) if upper else model)[: len(PLACEHOLDERS)]
     joins = [span.joins(sentence) for span in spans]
     parts, end = [], 0
@@ -133,9 +133,10 @@ _PLACEHOLDER = re.compile(rf"(\s?)([{PLACEHOLDERS}])")
 # What may end a sentence after its last word: punctuation and any white space.
 _FINAL = ".!?…\"'»”“’)]" + "".join(filter(str.isspace, map(chr, range(0x3001))))
 _FIXED = re.compile(rf"{MARKUP}|{LITERAL}|{NUMBER}|{EMOJI}|[{PLACEHOLDERS}]+")
+_WORD_OR_MARK = rf"(?P<word>{LETTER}(?:{LETTER}|[{JOINERS}\u0300-\u036f])*)|(?P<mark>[^\s])"
+_ORDINARY_TOKEN = re.compile(_WORD_OR_MARK)
 _TOKEN = re.compile(
-    rf"(?P<markup>{MARKUP})|(?P<fixed>{LITERAL}|{NUMBER}|[{PLACEHOLDERS}]+)|(?P<symbol>{EMOJI})|"
-    rf"(?P<word>{LETTER}(?:{LETTER}|[{JOINERS}\u0300-\u036f])*)|(?P<mark>[^\s])"
+    rf"(?P<markup>{MARKUP})|(?P<fixed>{LITERAL}|{NUMBER}|[{PLACEHOLDERS}]+)|(?P<symbol>{EMOJI})|{_WORD_OR_MARK}"
 )
 _Kind = Literal["fixed", "symbol", "first", "name"]
 
@@ -158,7 +159,8 @@ class _Span:
 def _carried_spans(sentence: str, model: Knowledge) -> list[_Span]:
     spans: list[_Span] = []
     is_first = True
-    for token in _TOKEN.finditer(sentence):
+    pattern = _ORDINARY_TOKEN if is_ordinary(sentence) else _TOKEN
+    for token in pattern.finditer(sentence):
         kind = _kind(token, is_first, model)
         is_first = is_first and token.lastgroup in ("symbol", "mark", "markup")
         if kind is None:

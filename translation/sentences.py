@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from translation.abbreviations import HABITS, Habits
-from translation.verbatim import BLOCK, EMOJI, INLINE, LITERAL, MARKUP, TAG
+from translation.verbatim import BLOCK, EMOJI, INLINE, LITERAL, MARKUP, TAG, is_ordinary
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,8 @@ def _trimmed(text: str, fits: Callable[[str], bool] = lambda text: True) -> Iter
     start = around[0].end() if around and around[0].start() == 0 else 0
     end = around[-1].start() if around and around[-1].end() == len(text) else len(text)
     core = text[start : max(start, end)]
-    has_words = any(map(str.isalpha, core)) and any(map(str.isalpha, _LITERALS.sub("", core)))
+    rest = core if is_ordinary(core) else _LITERALS.sub("", core)
+    has_words = any(map(str.isalpha, rest))
     yield Piece(text[:start], is_sentence=False)
     yield Piece(core, is_sentence=has_words and (len(core) > 1 or fits(core)))
     yield Piece(text[start + len(core) :], is_sentence=False)

@@ -148,7 +148,8 @@ def _pieces(
     pieces: list[str | Sentence] = []
     sentences = 0
     for piece in split_text(text, direction[0]):
-        for cut in cut_sentence(piece.text, fits) if piece.is_sentence else [piece]:
+        is_long = piece.is_sentence and not fits(piece.text)
+        for cut in cut_sentence(piece.text, fits) if is_long else [piece]:
             if cut.is_sentence and read(cut.text).has_words:
                 pieces.append(
                     Sentence(read(cut.text), direction[0], item + (sentences << 32), is_first=not sentences)

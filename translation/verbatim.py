@@ -4,6 +4,8 @@ No pattern can begin in the middle of what another search has just passed over, 
 each takes time linear in the length of the text, a megabyte without a space included.
 """
 
+import re
+
 SPACE = "[ \u00a0\u202f]"
 """A space within a number: ordinary, non-breaking or narrow."""
 
@@ -87,3 +89,13 @@ EMOJI = rf"(?:[#*0-9]\ufe0f?\u20e3|{_PICTURE}{_MODIFIER}*(?:\u200d{_PICTURE}{_MO
 
 Source: the grammar of Unicode Technical Standard 51, section 1.4.9, with whole blocks for pictures.
 """
+
+_ORDINARY = re.compile(r"(?:[A-Za-zÀ-ÖØ-öø-ɏ ,;?!'’\"„“”«»-]|\.(?!\S))*")
+
+
+def is_ordinary(text: str) -> bool:
+    """Whether a text has nothing but letters, spaces and punctuation, in which no pattern above can match.
+
+    Most sentences are so, and to know it takes a tenth of the time of searching them.
+    """
+    return _ORDINARY.fullmatch(text) is not None
