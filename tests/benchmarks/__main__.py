@@ -71,7 +71,8 @@ def make_parser() -> argparse.ArgumentParser:
         "--translator",
         type=Path,
         metavar="DIR",
-        help="the model whose translation to measure, German to English (default: the built-in one)",
+        help="the model whose translation, German to English, and training to measure "
+        "(default: the built-in one)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument(

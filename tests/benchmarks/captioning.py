@@ -167,7 +167,9 @@ def _measure_batch(
     slower = min("ResNet alone", "JPEG reading alone", key=lambda name: speeds[name])
     for name, limit in (
         ("from pixels", "ResNet alone"),
+        ("from pixels", "torchvision's ResNet"),
         ("from files", slower),
+        ("from files", "torchvision's ResNet"),
         ("ResNet alone", "torchvision's ResNet"),
         ("JPEG reading alone", ""),
     ):

@@ -73,14 +73,14 @@ def measure(settings: Settings) -> Outcome:
     outcome, count = Outcome(), 1 if settings.quick else 20
     with running(settings, trained=False) as peers:
         for name, steps, operations in (
-            (f"translator, {PEER_BATCH} sentences", *_translator(count, PEER_BATCH)),
-            ("translator, best", *_translator(count, None)),
+            (f"translator, {PEER_BATCH} sentences", *_translator(settings.translator, count, PEER_BATCH)),
+            ("translator, best", *_translator(settings.translator, count, None)),
             ("captioner", *_captioner(count, 4 if settings.quick else 64)),
             ("language model", *_language_model(count)),
         ):
             products = limits.all_kinds(limits.MOST_ROWS)
             del products["int8 products"]  # nothing learns from so few steps
-            beside = peers if str(PEER_BATCH) in name else {}
+            beside = peers if name.startswith("translator") else {}
             asked = {
                 peer: PeerSteps(each, 2 if settings.quick else count, settings.threads)
                 for peer, each in beside.items()
@@ -96,9 +96,11 @@ def measure(settings: Settings) -> Outcome:
     return outcome
 
 
-def _translator(count: int, sentences: int | None) -> tuple[Steps, float]:
-    """Steps on Multi30k, in batches of so many sentences or of the recipe's size; operations a token."""
-    translator = Translator.load(device="cpu")
+def _translator(directory: Path | None, count: int, sentences: int | None) -> tuple[Steps, float]:
+    """Steps of a model's shape on Multi30k, in batches of so many sentences or of a recipe's size;
+    operations a token.
+    """
+    translator = Translator.load(directory, device="cpu")
     files = PairFiles(MULTI30K / "train.de.gz", "de", "en", MULTI30K / "train.en.gz", both_ways=False)
     pairs = files.read()[: count * 256]
     recipe = TranslatorRecipe(Path("unused"), (files,))
