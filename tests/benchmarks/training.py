@@ -107,7 +107,9 @@ def _translator(directory: Path | None, count: int, sentences: int | None) -> tu
     corpus = Corpus(translator, [Collection(files, pairs)], recipe)
     batches = corpus.batches(pairs, seed=1)
     if sentences:
-        few = (pairs[start : start + sentences] for start in range(0, count * sentences, sentences))
+        # Of similar lengths, as training's own batches and OpenNMT-py's are; of every length as many.
+        pairs.sort(key=lambda pair: len(pair.source))
+        few = (pairs[start : start + sentences] for start in range(0, len(pairs), len(pairs) // count))
         batches = [batch for each in few for batch in corpus.batches(each, seed=None)]
     batches = batches[:count]
     sources = sum(int(batch.source_lengths.sum()) for batch in batches)
