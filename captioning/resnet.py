@@ -39,23 +39,44 @@ class Convolution(nn.Conv2d):
     """The weights of the last call, how often they had been changed, and the shape of the features."""
     _arranged: Tensor | None = None
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Features (batch, incoming, height, width) to (batch, outgoing, height / stride, width / stride)."""
-        weight, bias = self.weight, self.bias
+    def forward(
+        self, features: Tensor, around: Tensor | None = None, *, is_rectified: bool = False
+    ) -> Tensor:
+        """Features (batch, incoming, height, width) to (batch, outgoing, height / stride, width / stride).
+
+        Args:
+            features: What is convolved.
+            around: To be added, of the shape of what comes out.
+            is_rectified: Whether a rectifier follows.
+        """
+        if (arranged := self._arranged_for(features)) is None:
+            outputs = super().forward(features)
+            outputs = outputs if around is None else outputs + around
+            return functional.relu(outputs, inplace=True) if is_rectified else outputs
+        # Together they read and write the features once.
+        convolve, shape = torch.ops.mkldnn._convolution_pointwise, self._shape
+        last = "relu" if is_rectified else "none"
+        if around is None:
+            return convolve(features, arranged, self.bias, *shape, last, [], "")  # type: ignore[no-any-return]
+        inputs = features, around, arranged, self.bias
+        return convolve.binary(*inputs, *shape, "add", 1.0, last, [], "")  # type: ignore[no-any-return]
+
+    @property
+    def _shape(self) -> tuple[object, ...]:
+        return self.padding, self.stride, self.dilation, self.groups
+
+    def _arranged_for(self, features: Tensor) -> Tensor | None:
+        """The weights as they are best for such features, where they are used again."""
+        weight, last = self.weight, self._last
         if not _can_arrange(weight, features):
-            return super().forward(features)
-        last = self._last
+            return None
         if last is None or last[0]() is not weight or last[1:] != (weight._version, features.shape):
             self._last, self._arranged = (ref(weight), weight._version, features.shape), None
-            return super().forward(features)
-        how = (self.padding, self.stride, self.dilation, self.groups)
-        arranged = self._arranged
-        if arranged is None:
+            return None
+        if self._arranged is None:
             arrange = torch.ops.mkldnn._reorder_convolution_weight
-            arranged = arrange(weight.detach(), *how, list(features.shape))
-            self._arranged = arranged
-        convolve = torch.ops.mkldnn._convolution_pointwise
-        return convolve(features, arranged, bias, *how, "none", [], "")  # type: ignore[no-any-return]
+            self._arranged = arrange(weight.detach(), *self._shape, list(features.shape))
+        return self._arranged
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is arranged, which can be neither copied nor written to a file."""
@@ -99,10 +120,11 @@ class Block(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Features (batch, incoming, height, width) to (batch, outgoing, height / stride, width / stride)."""
         around = features if self.downsample is None else self.downsample(features)
-        features = self.conv2(functional.relu(self.conv1(features), inplace=True))
-        if self.conv3 is not None:
-            features = self.conv3(functional.relu(features, inplace=True))
-        return functional.relu(features + around, inplace=True)
+        features = self.conv1(features, is_rectified=True)
+        if self.conv3 is None:
+            return self.conv2(features, around, is_rectified=True)  # type: ignore[no-any-return]
+        features = self.conv2(features, is_rectified=True)
+        return self.conv3(features, around, is_rectified=True)  # type: ignore[no-any-return]
 
 
 def make_stem(*, pool_pads_end: bool) -> nn.Sequential:

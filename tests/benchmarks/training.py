@@ -80,7 +80,7 @@ def measure(settings: Settings) -> Outcome:
         ):
             products = limits.all_kinds(limits.MOST_ROWS)
             del products["int8 products"]  # nothing learns from so few steps
-            beside = peers if name.startswith("translator") else {}
+            beside = peers if str(PEER_BATCH) in name else {}
             asked = {
                 peer: PeerSteps(each, 2 if settings.quick else count, settings.threads)
                 for peer, each in beside.items()
