@@ -30,9 +30,9 @@ class Convolution(nn.Conv2d):
     """A convolution that, while nothing is learned, arranges its weights for the processor once.
 
     PyTorch's arranges them anew at every call (oneDNN's), which for a single photograph takes a quarter
-    of the time. What is arranged takes as much memory as the weights, so it is made at the second call
-    with the same ones: whoever describes one photograph does without. It suits features of one shape; in
-    products of others, two threads take longer than one.
+    of the time. What is arranged takes as much memory as the weights, so it is kept from the second call
+    on: whoever describes one photograph does without. It suits features of one shape; in products of
+    others, two threads take longer than one.
     """
 
     _last: tuple[ReferenceType[Tensor], int, torch.Size] | None = None
@@ -66,17 +66,19 @@ class Convolution(nn.Conv2d):
         return self.padding, self.stride, self.dilation, self.groups
 
     def _arranged_for(self, features: Tensor) -> Tensor | None:
-        """The weights as they are best for such features, where they are used again."""
+        """The weights as they are best for such features, kept where they are used again."""
         weight, last = self.weight, self._last
         if not _can_arrange(weight, features):
             return None
-        if last is None or last[0]() is not weight or last[1:] != (weight._version, features.shape):
-            self._last, self._arranged = (ref(weight), weight._version, features.shape), None
-            return None
-        if self._arranged is None:
+        now = weight._version, features.shape
+        is_again = last is not None and last[0]() is weight and last[1:] == now
+        arranged = self._arranged if is_again else None
+        if arranged is None:
+            # At the first call, too: by other operations the last bits would be others.
             arrange = torch.ops.mkldnn._reorder_convolution_weight
-            self._arranged = arrange(weight.detach(), *self._shape, list(features.shape))
-        return self._arranged
+            arranged = arrange(weight.detach(), *self._shape, list(features.shape))
+            self._last, self._arranged = (ref(weight), *now), arranged if is_again else None
+        return arranged
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is arranged, which can be neither copied nor written to a file."""

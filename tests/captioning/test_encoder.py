@@ -239,6 +239,17 @@ def test_a_convolution_that_has_been_used_can_be_copied_and_learns(convolution):
     assert convolution.bias.grad is not None
 
 
+def test_every_call_of_a_convolution_gives_the_same_bits(convolution):
+    features = torch.rand(2, 8, 12, 10).contiguous(memory_format=torch.channels_last)
+    around = torch.rand(2, 16, 6, 5).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        first = convolution(features, around, is_rectified=True)
+        for _ in range(3):
+            assert torch.equal(convolution(features, around, is_rectified=True), first)
+    expected = nn.functional.relu(convolution(features) + around)
+    assert torch.allclose(first, expected, atol=1e-6)
+
+
 def test_many_photographs_pass_through_in_parts(encoder):
     generator = torch.Generator().manual_seed(1)
     pixels = torch.randint(256, (19, 64, 64, 3), dtype=torch.uint8, generator=generator)
