@@ -24,6 +24,7 @@ _BLOCKS = {
 }
 _EPSILON = 1e-5
 """That of torchvision's batch normalisation."""
+_HAS_OPERATIONS = hasattr(torch.ops.mkldnn, "_convolution_pointwise")
 
 
 class Convolution(nn.Conv2d):
@@ -93,7 +94,7 @@ def _can_arrange(weight: Tensor, features: Tensor) -> bool:
         and not torch.is_grad_enabled()
         and not torch.is_autocast_enabled("cpu")
         and not weight.is_inference()  # of these nobody knows whether they have been changed
-        and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+        and _HAS_OPERATIONS
         and bool(torch.backends.mkldnn.enabled)
     )
 

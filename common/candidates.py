@@ -44,7 +44,16 @@ def _best(logits: Tensor, history: Tensor, rules: Rules, count: int) -> Candidat
     distribution = logits.float().log_softmax(-1)
     scores = rules.apply(distribution, history)
     if count == 1:
-        best, tokens = scores.max(-1, keepdim=True)
+        tokens = _first_best(scores)
+        best = scores.gather(-1, tokens)
     else:
         best, tokens = scores.topk(min(count, scores.size(-1)))
     return Candidates(best, tokens, distribution.gather(-1, tokens))
+
+
+def _first_best(scores: Tensor) -> Tensor:
+    """The token of each row's highest score, (rows, 1)."""
+    if scores.device.type != "cpu":
+        return scores.argmax(-1, keepdim=True)
+    # PyTorch's takes several times as long, one number after the other.
+    return torch.from_numpy(scores.detach().numpy().argmax(-1)).unsqueeze(-1)

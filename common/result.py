@@ -41,7 +41,7 @@ def make_result(hypotheses: Sequence[Hypothesis], tokenizer: Tokenizer, prompt: 
     Their texts begin with that of ``prompt``, the tokens that the hypotheses continue; their scores do not.
     """
     first, *others = (_one(hypothesis, tokenizer, prompt) for hypothesis in hypotheses)
-    return replace(first, alternatives=tuple(others))
+    return replace(first, alternatives=tuple(others)) if others else first
 
 
 def in_order(results: Sequence[Result], ranks: Sequence[float], count: int) -> Result:

@@ -110,8 +110,9 @@ def _draws(
     """Draw token after token, each sample with random numbers of its own."""
     count = sampling.count
     # Hashed, so that neighbouring items share nothing.
-    sources = [Random(f"{sampling.seed}/{item}/{copy}") for item in items for copy in range(count)]
-    alive = list(range(len(sources)))
+    names = [f"{sampling.seed}/{item}/{copy}" for item in items for copy in range(count)]
+    sources = [] if sampling.is_greedy else [Random(name) for name in names]
+    alive = list(range(len(names)))
     rows = torch.arange(len(logits), device=logits.device).repeat_interleave(count)
     state, logits = state.select(rows), logits[rows]
     history = torch.empty(len(alive), 0, dtype=torch.int64, device=logits.device)

@@ -53,6 +53,7 @@ class Tokenizer:
         added = sorted(inner.get_added_tokens_decoder().items())
         self._special = {str(token.content): id_ for id_, token in added}
         self.kind: Kind = kind
+        self._names: dict[int, str] = {}  # of those ids that have been asked for
 
     @classmethod
     def train(
@@ -170,10 +171,13 @@ class Tokenizer:
         Special tokens keep their names, and a byte that is no whole character
         reads ``<0xF0>``. Joined, the pieces of other text are that text (byte pairs: after a space).
         """
-        tokens = [str(self._inner.id_to_token(id_)) for id_ in ids]
-        if self.kind != "byte-pair":
-            return tokens
-        return [token if token in self._special else _readable(token) for token in tokens]
+        names = self._names
+        for id_ in ids:
+            if id_ not in names:
+                token = str(self._inner.id_to_token(id_))
+                is_readable = self.kind != "byte-pair" or token in self._special
+                names[id_] = token if is_readable else _readable(token)
+        return [names[id_] for id_ in ids]
 
     def spans(self, text: str) -> list[tuple[int, tuple[int, int]]]:
         """Ids of one text as ``encode`` gives them, each with where it begins and ends in it."""
@@ -216,7 +220,6 @@ def _byte_of_symbol() -> dict[str, int]:
     return dict(zip(symbols, [*same, *sorted(set(range(BYTES)) - set(same))], strict=True))
 
 
-@cache
 def _readable(token: str) -> str:
     """Text of a byte-level token; bytes that are no whole character read ``<0xF0>``."""
     byte_of = _byte_of_symbol()

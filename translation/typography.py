@@ -49,6 +49,8 @@ def closed_alike(text: str) -> str:
 
     What stands before a mark decides alone, so that text can be given out as it is written.
     """
+    if not any(mark in text for mark in _CLOSED_BY):
+        return text  # nothing is opened
     parts, to_close = [""], [""]
     for character in text:
         begins = not parts[-1].strip(" „«")
