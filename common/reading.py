@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from common.tokenizer import Tokenizer
@@ -89,6 +90,8 @@ def _log_probabilities(
     decoder: Decoder, features: Tensor, chosen: Tensor, among: Tensor | None, keep_logits: bool
 ) -> tuple[Tensor, Tensor | None]:
     """Of each chosen token, (tokens,), given what the output layer sees; the logits too, if wanted."""
+    if among is not None and not keep_logits:
+        return _log_probabilities_among(decoder, features, chosen, among), None
     parts, kept = list[Tensor](), list[Tensor]()
     for start in range(0, max(1, len(chosen)), _BLOCK):
         logits = decoder.logits(features[start : start + _BLOCK]).float()
@@ -99,3 +102,17 @@ def _log_probabilities(
         parts.append((picked - logits.logsumexp(1, keepdim=True)).squeeze(1).cpu())
         kept += [logits.cpu()] if keep_logits else []
     return torch.cat(parts), torch.cat(kept) if keep_logits else None
+
+
+def _log_probabilities_among(decoder: Decoder, features: Tensor, chosen: Tensor, among: Tensor) -> Tensor:
+    """The same without weighing the tokens that cannot be chosen."""
+    vectors: Tensor = decoder.embedding.weight
+    ids, parts = among.nonzero().squeeze(1), list[Tensor]()
+    weight, bias = vectors[ids], decoder.bias[ids]
+    for start in range(0, max(1, len(chosen)), _BLOCK):
+        block, own = features[start : start + _BLOCK], chosen[start : start + _BLOCK]
+        picked = ((block * vectors[own]).sum(1) + decoder.bias[own]).float()
+        total = functional.linear(block, weight, bias).float().logsumexp(1)
+        total = torch.where(among[own], total, torch.logaddexp(total, picked))
+        parts.append((picked - total).cpu())
+    return torch.cat(parts)

@@ -33,15 +33,23 @@ def read_translations(
         InputError: A source is too long.
     """
     network = network.adapted(target)
-    source_ids = network.source_ids(sources)
+    rows_of: dict[str, list[int]] = {}
+    for row, source in enumerate(sources):
+        rows_of.setdefault(source, []).append(row)
+    # However many translations it has, a source is encoded once.
+    source_ids, several = network.source_ids(list(rows_of)), list(rows_of.values())
+    most = max(map(len, several), default=1)
     # However long: what a beam has written up to the limit has one token more with its end.
     target_ids = [[*ids, Tokenizer.EOS] for ids in network.tokenizer.encode_batch(translations)]
     tag = network.tokenizer.special(f"<{target}>")
     among, readings = network.vocabulary(target), dict[int, Reading]()
-    for places, batch, lengths in network.batches(source_ids):
+    for places, batch, lengths in network.batches(source_ids, 5 * most):
         state, _ = network.encode(batch, lengths)
-        targets = [target_ids[place] for place in places]
-        firsts = [[tag]] * len(places)
+        rows = [row for place in places for row in several[place]]
+        if most > 1:
+            counts = torch.tensor([len(several[place]) for place in places], device=network.device)
+            state = state.select(torch.arange(len(places), device=network.device).repeat_interleave(counts))
+        targets, firsts = [target_ids[row] for row in rows], [[tag]] * len(rows)
         read = read_given(network.decoder, state, firsts, targets, among=among, keep_logits=keep_logits)
-        readings |= zip(places, read, strict=True)
-    return [readings[place] for place in range(len(sources))]
+        readings |= zip(rows, read, strict=True)
+    return [readings[row] for row in range(len(sources))]

@@ -46,6 +46,21 @@ def test_readings_do_not_depend_on_their_batch(learned):
             torch.testing.assert_close(getattr(alone, name), getattr(expected, name), atol=1e-4, rtol=1e-4)
 
 
+def test_several_translations_of_a_source_are_read_as_each_alone(learned):
+    """They share what the encoder has made of it, in whatever order they come."""
+    sources = [SOURCES[place] for place in (0, 2, 0, 1, 2, 0, 3)]
+    translations = ["Dag fep bin.", "Wib!", "Dag.", "Hud gop vat jep wib dag.", "fep", "", "Bin"]
+    for keep_logits in (False, True):
+        together = read_translations(learned, sources, translations, "yb", keep_logits=keep_logits)
+        for source, translation, expected in zip(sources, translations, together, strict=True):
+            (alone,) = read_translations(learned, [source], [translation], "yb", keep_logits=keep_logits)
+            assert alone.ids == expected.ids
+            for name in ("log_probabilities", "attention"):
+                torch.testing.assert_close(
+                    getattr(alone, name), getattr(expected, name), atol=1e-4, rtol=1e-4
+                )
+
+
 def test_logits_are_kept_only_if_asked_for(learned):
     (without,) = read_translations(learned, ["Lom."], ["Dag."], "yb")
     assert without.logits is None
