@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from captioning.augmentation import augment, may_be_mirrored
-from captioning.model import CaptionBatch
+from captioning.batches import CaptionBatch
 from captioning.recipe import CaptionerRecipe
 from captioning.rewards import References, RewardBatch, reference_words
 from captioning.splitting import Collection

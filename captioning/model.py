@@ -19,7 +19,7 @@ from common.constraints import Constraints
 from common.decoder import Decoder, DecoderConfig, DecoderState
 from common.device import full_precision, quick
 from common.errors import InputError
-from common.loss import Loss, sequence_loss
+from common.loss import Loss
 from common.model_directory import Model, Storage, load_model, save_model
 from common.result import Result, make_result
 from common.search import Beam, Hypothesis, Strategy, decode
@@ -56,30 +56,6 @@ class Batch(Protocol):
 
     def loss(self, captioner: "Captioner", label_smoothing: float, /) -> Loss:
         """What the captioner is to bring down."""
-
-
-@dataclass(frozen=True)
-class CaptionBatch:
-    """Images and their captions.
-
-    Attributes:
-        features: Of each image: pixels, uint8 (images, image_size, image_size, 3), or what the
-            encoder's early stages made of them, (images, height, width, channels).
-        captions: Language tag, caption and end-of-sentence, padded, int64
-            (images x captions of each, length), those of one image together.
-    """
-
-    features: Tensor
-    captions: Tensor
-
-    def loss(self, captioner: "Captioner", label_smoothing: float = 0.0) -> Loss:
-        """The cross-entropy of the captions given their images."""
-        state = captioner.start(self.features)
-        captions = self.captions.to(captioner.device)
-        state = state.widen(len(captions) // len(self.features))
-        return sequence_loss(
-            captioner.decoder, state, captions, padding=Tokenizer.PAD, label_smoothing=label_smoothing
-        )
 
 
 class Captioner(Model):

@@ -11,7 +11,8 @@ from common.metrics import CiderD, Words, caption_words
 from common.rewards import RewardSettings, Task, reward_loss
 
 if TYPE_CHECKING:
-    from captioning.model import CaptionBatch, Captioner
+    from captioning.batches import CaptionBatch
+    from captioning.model import Captioner
 
 END = "<end>"
 """Stands for the end of a caption among its words; no word looks like it."""

@@ -1,5 +1,6 @@
 """The training loss: cross-entropy through the output layer, and how a sequence is scored by it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +77,13 @@ def sequence_loss(
     )
     count = int(real.sum())
     return Loss(smoothed / max(count, 1), float(nats), count)
+
+
+def mean_loss(losses: Sequence[Loss]) -> Loss:
+    """The loss of several batches as if they were one: each token counts the same."""
+    tokens = sum(each.tokens for each in losses)
+    objective = torch.stack([each.objective * each.tokens for each in losses]).sum() / max(tokens, 1)
+    return Loss(objective, sum(each.nats for each in losses), tokens)
 
 
 def linear_cross_entropy(

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from captioning.model import CaptionBatch, Captioner
+from captioning.batches import CaptionBatch
+from captioning.model import Captioner
 from common.generation.batches import TextBatches
 from common.generation.model import LanguageModel
 from common.tokenizer import Tokenizer

@@ -7,8 +7,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from captioning.batches import CaptionBatch
 from captioning.encoder import ImageEncoderConfig
-from captioning.model import CaptionBatch, Captioner, CaptionerConfig
+from captioning.model import Captioner, CaptionerConfig
 from captioning.recipe import CaptionerRecipe, CaptionFiles, ModelSettings
 from captioning.vision import import_models
 from common.decoder import DecoderConfig

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from captioning import features as features_module
+from captioning.batches import CaptionBatch
 from captioning.encoder import ImageEncoderConfig
 from captioning.features import cached_features, cached_pixels
-from captioning.model import CaptionBatch, Captioner, CaptionerConfig
+from captioning.model import Captioner, CaptionerConfig
 from captioning.photographs import read_photograph, to_pixels
 from common.decoder import DecoderConfig
 from common.errors import InputError

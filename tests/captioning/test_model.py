@@ -5,12 +5,14 @@ import pytest
 import torch
 from PIL import Image
 
+from captioning.batches import CaptionBatch
 from captioning.encoder import ImageEncoderConfig
-from captioning.model import CaptionBatch, Captioner, CaptionerConfig
+from captioning.model import Captioner, CaptionerConfig
 from captioning.photographs import read_photograph, to_pixels
 from common.decoder import DecoderConfig
 from common.errors import InputError
 from common.generation.model import LanguageModel, LanguageModelConfig
+from common.loss import sequence_loss
 from common.sampling import GREEDY, Sampling
 from common.search import Beam
 from common.tokenizer import Tokenizer
@@ -115,6 +117,26 @@ def test_several_captions_of_an_image_cost_what_each_costs(captioner, pixels):
     ]
     assert together.nats == pytest.approx(sum(loss.nats for loss in alone), rel=1e-5)
     assert together.tokens == sum(loss.tokens for loss in alone)
+
+
+def test_captions_by_their_lengths_teach_the_same_as_all_together(captioner, pixels):
+    """The loss and its gradient are those of one call in which every caption is padded to the longest."""
+    texts = ["a large red circle", "a dot", "above", "no", "a small blue square left of it", "left"]
+    captions = captions_of(captioner, *texts, extra=4)
+    features = captioner.encoder.early(pixels[:2])
+
+    def gradients(loss):
+        captioner.zero_grad()
+        loss.objective.backward()
+        return [p.grad.clone() for p in captioner.parameters() if p.grad is not None]
+
+    found = captioner.loss(CaptionBatch(features, captions), 0.1)
+    state = captioner.start(features).widen(3)
+    expected = sequence_loss(captioner.decoder, state, captions, padding=Tokenizer.PAD, label_smoothing=0.1)
+    assert found.tokens == expected.tokens
+    assert found.nats == pytest.approx(expected.nats, rel=1e-5)
+    for one, other in zip(gradients(found), gradients(expected), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
 
 
 def test_attention_sees_where_things_are_and_the_summary_does_not():

@@ -6,8 +6,9 @@ from itertools import product
 import pytest
 import torch
 
+from captioning.batches import CaptionBatch
 from captioning.encoder import ImageEncoderConfig
-from captioning.model import CaptionBatch, Captioner, CaptionerConfig
+from captioning.model import Captioner, CaptionerConfig
 from captioning.rewards import END, References, RewardBatch, reference_words
 from common.decoder import DecoderConfig
 from common.metrics import CiderD, cider_d
