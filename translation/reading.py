@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import torch
@@ -9,6 +10,9 @@ import torch
 from common.reading import Reading, read_given
 from common.tokenizer import Tokenizer
 from translation.network import TranslationNetwork
+
+_SHARED = 5
+"""Translations of a source, at most, that share one reading of it: as many as a beam finds."""
 
 
 @torch.inference_mode()
@@ -33,11 +37,12 @@ def read_translations(
         InputError: A source is too long.
     """
     network = network.adapted(target)
-    rows_of: dict[str, list[int]] = {}
+    rows_of: dict[tuple[str, int], list[int]] = {}
+    times = Counter[str]()
     for row, source in enumerate(sources):
-        rows_of.setdefault(source, []).append(row)
-    # However many translations it has, a source is encoded once.
-    source_ids, several = network.source_ids(list(rows_of)), list(rows_of.values())
+        rows_of.setdefault((source, times[source] // _SHARED), []).append(row)
+        times[source] += 1
+    source_ids, several = network.source_ids([source for source, _ in rows_of]), list(rows_of.values())
     most = max(map(len, several), default=1)
     # However long: what a beam has written up to the limit has one token more with its end.
     target_ids = [[*ids, Tokenizer.EOS] for ids in network.tokenizer.encode_batch(translations)]

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,12 @@ def test_each_command_explains_itself(call, path):
     assert outcome.status == 0
     assert not outcome.err
     assert outcome.out.startswith(f"usage: inwords {' '.join(path)} ")
+
+
+def test_it_says_which_version_it_is(call):
+    outcome = call("--version")
+    assert outcome.status == 0
+    assert outcome.out == f"inwords {version('inwords')}\n"
 
 
 def test_a_group_with_a_default_lists_its_commands(call):
