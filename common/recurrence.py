@@ -15,6 +15,8 @@ Hidden = tuple[Tensor, ...]
 """What a layer carries from one position to the next, each (1, batch, hidden_size): (h, c) or (h,)."""
 WEIGHTS = "weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"
 """Names of a layer's weights, of what comes in and of what it has put out, and their biases."""
+_FEW = 8
+"""Rows of which a layer's equations take no longer than the calls for them."""
 
 
 def advance(cell: Cell, new: Tensor, old: Tensor, hidden: Hidden) -> Hidden:
@@ -36,11 +38,16 @@ def advance(cell: Cell, new: Tensor, old: Tensor, hidden: Hidden) -> Hidden:
         update = (update + updates).sigmoid_()
         candidate = (candidate + (reset + resets).sigmoid_() * candidates).tanh_()
         return (torch.lerp(candidate, before.to(candidate.dtype), update).unsqueeze(0),)
+    if len(new) <= _FEW:
+        entry, forget, candidate, output = new.add_(old).chunk(4, 1)
+        memory = (forget.sigmoid_() * hidden[1][0]).addcmul_(entry.sigmoid_(), candidate.tanh_())
+        return memory.tanh().mul_(output.sigmoid_()).unsqueeze(0), memory.unsqueeze(0)
+    # Of many rows a tanh takes longer than a sigmoid, from which it can be had: 2 * sigmoid(2x) - 1.
     size = before.size(1)
-    new.add_(old)[:, 2 * size : 3 * size].mul_(2)  # so that one sigmoid does for all: see _tanh
+    new.add_(old)[:, 2 * size : 3 * size].mul_(2)
     entry, forget, candidate, output = new.sigmoid_().chunk(4, 1)
-    memory = torch.addcmul(forget * hidden[1][0], entry, 2 * candidate - 1)
-    return (output * _tanh(memory)).unsqueeze(0), memory.unsqueeze(0)
+    memory = (forget * hidden[1][0]).sub_(entry).addcmul_(entry, candidate, value=2)
+    return (2 * memory).sigmoid_().mul_(2).sub_(1).mul_(output).unsqueeze(0), memory.unsqueeze(0)
 
 
 def advance_plainly(cell: Cell, inputs: Tensor, hidden: Hidden, weights: Sequence[Tensor]) -> Hidden:
@@ -57,11 +64,6 @@ def advance_plainly(cell: Cell, inputs: Tensor, hidden: Hidden, weights: Sequenc
         return h.unsqueeze(0), c.unsqueeze(0)
     step = torch.gru_cell if cell == "gru" else torch.rnn_tanh_cell
     return (step(inputs, hidden[0][0], *weights).unsqueeze(0),)
-
-
-def _tanh(values: Tensor) -> Tensor:
-    """By way of the sigmoid, which PyTorch computes several times as fast on a processor."""
-    return (2 * values).sigmoid_().mul(2).sub_(1)
 
 
 @cache

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from common.recurrence import CELLS, Recurrence, SequenceDropout
+from common.recurrence import CELLS, WEIGHTS, Recurrence, SequenceDropout, advance, advance_plainly
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -30,6 +30,19 @@ def test_a_position_alone_is_read_as_pytorch_reads_it(cell):
         outputs.append(output)
     assert_close(torch.cat(outputs, 1), whole)
     assert_close(hidden, after if cell == "lstm" else (after,))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("rows", [1, 8, 9, 40])
+@torch.no_grad()
+def test_the_equations_are_pytorchs_cells(cell, rows):
+    # So far out that gates are wide open or shut at times.
+    layer, inputs = Recurrence(cell, 5, 6), 9 * torch.randn(rows, 5)
+    incoming, outgoing, bias, other_bias = weights = [getattr(layer.layer, name) for name in WEIGHTS]
+    hidden = tuple(torch.randn(1, rows, 6) for _ in range(layer.states))
+    new, old = inputs @ incoming.T + bias, hidden[0][0] @ outgoing.T + other_bias
+    expected = advance_plainly(cell, inputs, hidden, weights)
+    assert_close(advance(cell, new, old, hidden), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("cell", CELLS)
