@@ -137,9 +137,12 @@ class ImageEncoder(nn.Module):
         return torch.cat([self._early(some) for some in torch.split(pixels, _AT_ONCE)])
 
     def _early(self, pixels: Tensor) -> Tensor:
-        mean, deviation = (pixels.new_tensor(each, dtype=torch.float32) for each in (_MEAN, _DEVIATION))
-        images = ((pixels.float() / 255 - mean) / deviation).permute(0, 3, 1, 2)
-        features = images.contiguous(memory_format=torch.channels_last)
+        # Of whole rows, since what is done to three numbers at a time takes three times as long.
+        mean, deviation = (
+            pixels.new_tensor(each, dtype=torch.float32).repeat(pixels.size(2)) for each in (_MEAN, _DEVIATION)
+        )
+        images = pixels.flatten(2).float().div_(255).sub_(mean).div_(deviation).view(pixels.shape)
+        features = images.permute(0, 3, 1, 2)  # channels last, as they are
         for part in self.parts[: len(self.parts) - self.trained_stages]:
             features = part(features)
         return features.permute(0, 2, 3, 1)
