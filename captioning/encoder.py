@@ -139,7 +139,8 @@ class ImageEncoder(nn.Module):
     def _early(self, pixels: Tensor) -> Tensor:
         # Of whole rows, since what is done to three numbers at a time takes three times as long.
         mean, deviation = (
-            pixels.new_tensor(each, dtype=torch.float32).repeat(pixels.size(2)) for each in (_MEAN, _DEVIATION)
+            pixels.new_tensor(each, dtype=torch.float32).repeat(pixels.size(2))
+            for each in (_MEAN, _DEVIATION)
         )
         images = pixels.flatten(2).float().div_(255).sub_(mean).div_(deviation).view(pixels.shape)
         features = images.permute(0, 3, 1, 2)  # channels last, as they are

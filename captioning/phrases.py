@@ -93,10 +93,7 @@ class Phrases:
         nearest = np.argpartition(-similarities, min(SIMILAR, len(similarities)) - 1)[:SIMILAR]
         shares = np.exp((similarities[nearest] - similarities[nearest].max()) / TEMPERATURE)
         shares /= shares.sum()
-        expected = np.zeros(len(self.checksums))
-        for row, share in zip(nearest, shares, strict=True):
-            part = slice(self.starts[row], self.starts[row + 1])
-            expected[self.places[part]] += share * self.weights[part]
+        expected = self._expected(nearest, shares)
         length = float(shares @ self.lengths[nearest])
         found = []
         for words in map(caption_words, captions):
@@ -105,6 +102,15 @@ class Phrases:
             penalty = math.exp(-((len(words) - length) ** 2) / (2 * SIGMA**2))
             found.append(10 / len(ORDERS) * penalty * float(agreeing))
         return np.array(found)
+
+    def _expected(self, rows: Array, shares: Array) -> Array:
+        """The weight of each phrase on average over photographs with these shares, (phrases,)."""
+        firsts = self.starts[rows]
+        counts = self.starts[rows + 1] - firsts
+        # Where the phrases of all of them are, one photograph after the other.
+        at = np.arange(counts.sum()) + np.repeat(firsts - (np.cumsum(counts) - counts), counts)
+        weights = np.repeat(shares, counts) * self.weights[at]
+        return np.bincount(self.places[at], weights, len(self.checksums))
 
     def weighed(self, words: Words) -> dict[int, float]:
         """The phrases of a caption that are on record, by their places, and their weights."""
