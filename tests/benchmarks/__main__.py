@@ -12,6 +12,7 @@ from pathlib import Path
 from time import perf_counter
 
 from common.errors import InputError
+from common.memory import keep_freed_memory
 from tests.benchmarks.measurement import Measurement, Outcome, Settings
 from tests.benchmarks.table import table
 
@@ -93,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     # Before PyTorch is imported, which starts its threads.
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    # As commands do; else limits that need large buffers, such as torchvision's ResNet, would be too low.
+    keep_freed_memory()
     settings = Settings(
         threads=options.threads,
         rounds=options.rounds or (1 if options.quick else 3),
