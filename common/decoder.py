@@ -99,7 +99,7 @@ class DecoderState:
         width = self.rows // items
         kept = rows[::width] // width
         # Beams change places within their item at every step: its memory need not be copied then.
-        if len(kept) == items and (items == 1 or torch.equal(kept, torch.arange(items, device=rows.device))):
+        if len(kept) == items and torch.equal(kept, torch.arange(items, device=rows.device)):
             return DecoderState(hidden, self.memory)
         return DecoderState(hidden, self.memory.select(kept))
 
